@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The spectral axis of a raster: wavelengths, widths, bad bands and names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .errors import BandsError
+
+WATER_VAPOUR_WINDOWS_NM: tuple[tuple[float, float], ...] = ((1350.0, 1450.0), (1800.0, 1950.0))
+"""Where the atmosphere lets almost no light through, so that surface reflectance there is mostly noise."""
+
+
+@dataclass(frozen=True)
+class BandTable:
+    """The bands of one raster, in file order.
+
+    Attributes:
+        names: one name per band.
+        good: False where the file marks the band as bad (``bbl`` 0).
+        wavelength_nm: band centres in nanometres, or None when the raster has none.
+        fwhm_nm: full widths at half maximum in nanometres, or None.
+    """
+
+    names: tuple[str, ...]
+    good: tuple[bool, ...]
+    wavelength_nm: tuple[float, ...] | None = None
+    fwhm_nm: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        for field in (self.good, self.wavelength_nm, self.fwhm_nm):
+            if field is not None and len(field) != len(self.names):
+                raise BandsError(
+                    f"The band table is inconsistent: {len(self.names)} bands but {len(field)} values in one column."
+                )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def subset(self, bands: Sequence[int]) -> BandTable:
+        """Return the table of the given bands (counted from 0), in the given order."""
+        return BandTable(
+            names=tuple(self.names[i] for i in bands),
+            good=tuple(self.good[i] for i in bands),
+            wavelength_nm=None if self.wavelength_nm is None else tuple(self.wavelength_nm[i] for i in bands),
+            fwhm_nm=None if self.fwhm_nm is None else tuple(self.fwhm_nm[i] for i in bands),
+        )
+
+    def is_monotonic(self) -> bool:
+        """Tell whether wavelengths are known and strictly increasing in file order."""
+        nm = self.wavelength_nm
+        return nm is not None and all(a < b for a, b in zip(nm, nm[1:]))
+
+
+@dataclass(frozen=True)
+class BandChoice:
+    """Which bands a run uses, and why the others are left out.
+
+    Attributes:
+        used: indices from 0, in file order.
+        reasons: one sentence per reason for leaving bands out.
+    """
+
+    used: tuple[int, ...]
+    reasons: tuple[str, ...]
+
+
+def choose_bands(
+    table: BandTable,
+    wanted: Sequence[int] | None = None,
+    skip_water_vapour: bool = True,
+    all_nodata: Sequence[int] = (),
+) -> BandChoice:
+    """Choose the bands to work with.
+
+    Args:
+        table: the raster's bands.
+        wanted: indices from 0 that the user picked; they are used even where marked bad. None means all good bands.
+        skip_water_vapour: leave out the water-vapour windows; ignored for bands picked by hand.
+        all_nodata: indices of bands without a single valid value; never used.
+
+    Raises:
+        BandsError: a picked band does not exist, or no band is left.
+    """
+    empty = set(all_nodata)
+    reasons = []
+    if wanted:
+        absent = [i + 1 for i in wanted if not 0 <= i < len(table)]
+        if absent:
+            raise BandsError(f"Band {absent[0]} does not exist: the raster has {len(table)} bands.")
+        used = [i for i in sorted(set(wanted)) if i not in empty]
+    else:
+        bad = [i for i in range(len(table)) if not table.good[i] and i not in empty]
+        water = _in_water_vapour(table) - set(bad) - empty if skip_water_vapour else set()
+        if bad:
+            reasons.append(f"{len(bad)} bands that the file marks as bad are left out: {spans(bad)}.")
+        if water:
+            reasons.append(
+                f"{len(water)} bands in the water-vapour windows (1350-1450 and 1800-1950 nm) are left out: "
+                f"{spans(sorted(water))}."
+            )
+        used = [i for i in range(len(table)) if i not in empty and i not in water and i not in set(bad)]
+    if empty:
+        reasons.append(f"{len(empty)} bands without a single valid value are left out: {spans(sorted(empty))}.")
+    if not used:
+        raise BandsError("No usable band is left: all bands are bad, empty or in the water-vapour windows.")
+    return BandChoice(tuple(used), tuple(reasons))
+
+
+def spans(indices: Sequence[int]) -> str:
+    """Write indices counted from 0 as band numbers counted from 1: ``1-3, 7``."""
+    parts: list[list[int]] = []
+    for i in indices:
+        if parts and i == parts[-1][1] + 1:
+            parts[-1][1] = i
+        else:
+            parts.append([i, i])
+    return ", ".join(str(a + 1) if a == b else f"{a + 1}-{b + 1}" for a, b in parts)
+
+
+def _in_water_vapour(table: BandTable) -> set[int]:
+    if table.wavelength_nm is None:
+        return set()
+    return {
+        i for i, nm in enumerate(table.wavelength_nm) if any(low <= nm <= high for low, high in WATER_VAPOUR_WINDOWS_NM)
+    }
