@@ -27,7 +27,7 @@ class EnvironmentMissingError(HyperResError):
     """The engine's Python environment is absent, incomplete or broken."""
 
 
-class Cancelled(HyperResError):
+class Cancelled(HyperResError):  # noqa: N818 - a request, not a fault
     """The user asked to stop."""
 
 
