@@ -64,9 +64,7 @@ class Job:
         except ValueError as error:
             raise InputError(f"The job file is not valid JSON: {error}.") from error
         if not isinstance(record, dict) or record.pop("hyperres_job", None) != FORMAT:
-            raise InputError(
-                f'The file is no HyperRes job of format {FORMAT}: "hyperres_job" is missing or differs.'
-            )
+            raise InputError(f'The file is no HyperRes job of format {FORMAT}: "hyperres_job" is missing or differs.')
         unknown = sorted(set(record) - {f.name for f in fields(cls)})
         missing = sorted({"method", "inputs"} - set(record))
         if unknown or missing:

@@ -157,10 +157,6 @@ class Model(Protocol):
         """Tables of spectra that can be written, by role."""
         ...
 
-    def numbers(self) -> Mapping[str, float]:
-        """Figures for the result record, e.g. the endmember count."""
-        ...
-
     def header(self) -> dict[str, Any]:
         """Everything but tensors, JSON-ready; together with :meth:`tensors` enough for ``restore``."""
         ...
@@ -175,6 +171,28 @@ class Method(Protocol):
 
     name: str
 
+    def check(self, settings: Mapping[str, Any], table: BandTable, tables: Mapping[str, Spectra]) -> None:
+        """Refuse what headers already show to be impossible, before any pixel is read; needs no torch.
+
+        Args:
+            settings: the job's settings.
+            table: the used bands.
+            tables: spectra given by the user, by role.
+
+        Raises:
+            InputError: with the sentence for the user.
+        """
+        ...
+
+    def needs_pixels(self, tables: Mapping[str, Spectra], labelled: bool) -> bool:
+        """Tell whether ``fit`` needs pixels drawn from the whole image, which costs one pass over it.
+
+        Args:
+            tables: spectra given by the user, by role.
+            labelled: True when the user gave labelled geometries.
+        """
+        ...
+
     def fit(self, sample: Sample, settings: Mapping[str, Any], context: Context) -> Model:
         """Fit on a sample.
 
@@ -183,8 +201,24 @@ class Method(Protocol):
         """
         ...
 
-    def restore(self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Model:
+    def restore(self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], table: BandTable) -> Model:
         """Rebuild a saved model."""
+        ...
+
+    def expected_outputs(
+        self, settings: Mapping[str, Any], tables: Mapping[str, Spectra], classes: int
+    ) -> Mapping[str, OutputSpec]:
+        """The rasters that a run will probably make, so that the space for them can be checked before.
+
+        Args:
+            settings: the job's settings.
+            tables: spectra given by the user, by role.
+            classes: number of labelled classes.
+        """
+        ...
+
+    def numbers(self, model: Model, run: RunRecord) -> Mapping[str, float]:
+        """Figures that a model or script can use, e.g. the endmember count."""
         ...
 
     def report(self, model: Model, run: RunRecord) -> list[Section]:

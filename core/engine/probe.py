@@ -77,7 +77,7 @@ def _try(name: str, title: str, free_mb: int | None) -> dict[str, Any]:
 
 
 def _time_product(device: torch.device) -> float:
-    """Seconds for one float32 product of two matrices, checked against a known answer: A (1/n) ones = row means of A."""
+    """Seconds for one float32 matrix product, checked: A times a column of 1/n gives the row means of A."""
     import torch
 
     matrix = torch.arange(SIZE * SIZE, dtype=torch.float32).reshape(SIZE, SIZE) / SIZE**2

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fitted models as files: safetensors with a JSON header, which hold numbers and never run code."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from ..bands import BandTable
+from ..errors import BandsError, InputError
+from .method import Method, Model
+
+FORMAT = 1
+HEADER_KEY = "hyperres"
+TOLERANCE_NM = 1.0
+
+
+def save_model(model: Model, path: Path, provenance: Mapping[str, Any]) -> None:
+    """Write a model; the same model gives the same bytes."""
+    header = {
+        "format": FORMAT,
+        "method": model.method,
+        "bands": asdict(model.table),
+        "model": model.header(),
+        "provenance": dict(provenance),
+    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.tensors().items()}
+    save_file(tensors, str(path), metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
+
+
+def load_model(path: Path, method: Method) -> Model:
+    """Read a model that ``method`` made.
+
+    Raises:
+        InputError: the file is damaged, no HyperRes model, of another format or of another method.
+    """
+    try:
+        with safe_open(str(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (OSError, SafetensorError, ValueError) as error:
+        raise InputError(f"The model file {path} cannot be read ({error}): it is damaged or no model file.") from error
+    if not isinstance(header, dict) or "method" not in header:
+        raise InputError(f"The file {path} is no HyperRes model: its header is missing.")
+    if header.get("format") != FORMAT:
+        raise InputError(f"The model {path} has format {header.get('format')}; this version reads format {FORMAT}.")
+    if header["method"] != method.name:
+        raise InputError(f"The model {path} was made by {header['method']!r} and cannot be used for {method.name!r}.")
+    return method.restore(header["model"], tensors, _table(header["bands"]))
+
+
+def check_compatible(model: Model, table: BandTable) -> None:
+    """Refuse to apply a model to other bands than it was fitted on.
+
+    Raises:
+        BandsError: the number of bands or their wavelengths differ.
+    """
+    if len(table) != len(model.table):
+        raise BandsError(f"The model was fitted on {len(model.table)} bands but {len(table)} are to be used.")
+    ours, theirs = model.table.wavelength_nm, table.wavelength_nm
+    if ours is None or theirs is None:
+        return
+    worst = max(range(len(ours)), key=lambda i: abs(ours[i] - theirs[i]))
+    if abs(ours[worst] - theirs[worst]) > TOLERANCE_NM:
+        raise BandsError(
+            f"The model was fitted on other wavelengths: band {worst + 1} lies at {theirs[worst]:.1f} nm "
+            f"instead of {ours[worst]:.1f} nm."
+        )
+
+
+def _table(record: Mapping[str, Any]) -> BandTable:
+    columns: dict[str, Any] = {name: None if value is None else tuple(value) for name, value in record.items()}
+    return BandTable(**columns)

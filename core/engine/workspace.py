@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Where a run writes until it is complete, so that nothing half-written ever carries a final name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..raster.write import publish
+
+MARK = ".hyperres-part"
+
+
+class Workspace:
+    """Temporary names beside the targets, renamed all at once at the end.
+
+    Args:
+        announce: told every path that has to be removed if the process is killed because of a cancel.
+    """
+
+    def __init__(self, announce: Callable[[str], None]) -> None:
+        self._announce = announce
+        self._targets: dict[Path, Path] = {}
+
+    def aside(self, target: str) -> Path:
+        """The temporary name for a target; leftovers of a killed run are removed."""
+        final = Path(target)
+        temporary = final.with_name(f".{final.stem}{MARK}{final.suffix}")
+        self._targets[temporary] = final
+        self._remove(temporary)
+        self._announce(str(temporary))
+        return temporary
+
+    def publish(self) -> None:
+        """Give all files their final names."""
+        for temporary, final in self._targets.items():
+            publish(temporary, final)
+        self._targets.clear()
+
+    def discard(self) -> None:
+        """Remove whatever was not published."""
+        for temporary in self._targets:
+            self._remove(temporary)
+
+    @staticmethod
+    def _remove(temporary: Path) -> None:
+        """Remove a temporary file and what GDAL writes beside it (.hdr, .aux.xml)."""
+        for path in temporary.parent.glob(f"{_escaped(temporary.stem)}.*"):
+            path.unlink()
+
+
+def _escaped(name: str) -> str:
+    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
