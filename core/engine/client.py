@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -182,11 +183,9 @@ class _Worker:
         stdin = self._process.stdin
         if stdin is None:
             return
-        try:
+        with suppress(OSError):  # a dead worker is noticed, and explained, when its output ends
             stdin.write(line + "\n")
             stdin.flush()
-        except OSError:
-            self._last_words.append("it closed its input")  # its death is noticed and explained when its output ends
 
     def _read_events(self, stream: IO[str]) -> None:
         for line in stream:
@@ -200,9 +199,6 @@ class _Worker:
 
 
 def _close(pipe: IO[str] | None) -> None:
-    if pipe is None:
-        return
-    try:
-        pipe.close()
-    except OSError:
-        return  # the other end is gone already
+    if pipe is not None:
+        with suppress(OSError):  # the other end may be gone already
+            pipe.close()
