@@ -11,16 +11,26 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from osgeo import gdal
-from qgis.core import QgsApplication, QgsMapRendererSequentialJob, QgsMapSettings, QgsRasterLayer
+from qgis.core import (
+    QgsApplication,
+    QgsContrastEnhancement,
+    QgsMapRendererSequentialJob,
+    QgsMapSettings,
+    QgsMultiBandColorRenderer,
+    QgsRasterLayer,
+    QgsRasterMinMaxOrigin,
+)
 from qgis.PyQt.QtCore import QPoint, QRect, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QFont, QImage, QPainter
 
+from hyperres.algorithms.raster_header import read_header
 from hyperres.algorithms.styling import draw_classes, draw_error, draw_shares
 
 PANEL_PX = 360
 TITLE_PX = 34
 GAP_PX = 12
 COLUMNS = 4
+TRUE_COLOUR_NM = (640.0, 550.0, 470.0)
 BACKGROUND = QColor("white")
 
 
@@ -55,7 +65,17 @@ def draw_map(title: str, path: str, style: Callable[[QgsRasterLayer], None], ban
 
 
 def draw_image(layer: QgsRasterLayer) -> None:
-    """Keep the true or false colours that QGIS shows a new raster in."""
+    """Colours as the eye sees them where wavelengths are known, else the first bands; stretched as QGIS does."""
+    wavelength_nm = read_header(layer.source()).table.wavelength_nm
+    bands = [1, 2, 3]
+    if wavelength_nm is not None:
+        distances = ([abs(centre - wanted) for centre in wavelength_nm] for wanted in TRUE_COLOUR_NM)
+        bands = [distance.index(min(distance)) + 1 for distance in distances]
+    layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *bands))
+    layer.setContrastEnhancement(
+        QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
+        QgsRasterMinMaxOrigin.Limits.CumulativeCut,
+    )
 
 
 def draw_maps(image: str, abundances: str, error: str, classes: str) -> list[Panel]:
@@ -91,6 +111,7 @@ def main() -> None:
     """Draw the files named on the command line."""
     out, image, abundances, error, classes = sys.argv[1:]
     gdal.UseExceptions()
+    gdal.SetConfigOption("GDAL_PAM_ENABLED", "NO")  # no files with statistics beside the rasters
     application = QgsApplication([], False)
     application.initQgis()
     saved = side_by_side(draw_maps(image, abundances, error, classes)).save(out)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,7 +47,8 @@ def module_name(path: str) -> str:
     return ".".join([PACKAGE, *(parts[:-1] if parts[-1] == "__init__" else parts)])
 
 
-def find_imports(path: str, source: str) -> list[Import]:
+@cache
+def find_imports(path: str, source: str) -> tuple[Import, ...]:
     """All imports of a file except those for type checkers only."""
     package = module_name(path).split(".")
     if not path.endswith("__init__.py"):
@@ -71,7 +73,7 @@ def find_imports(path: str, source: str) -> list[Import]:
             is_function = isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
             yield from walk(child, eager and not is_function)
 
-    return list(walk(ast.parse(source), True))
+    return tuple(walk(ast.parse(source), True))
 
 
 def read_tree() -> dict[str, str]:
