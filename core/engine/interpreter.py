@@ -63,7 +63,7 @@ class Probe:
     """What an interpreter said when it was tried out.
 
     Attributes:
-        path: its program file.
+        path: its program file, None when no interpreter was found.
         ok: True when the engine can run there.
         sentence: the verdict in words.
         versions: package name to version.
@@ -71,12 +71,18 @@ class Probe:
         seconds: how long it took to answer.
     """
 
-    path: Path
+    path: Path | None
     ok: bool
     sentence: str
     versions: Mapping[str, str] = field(default_factory=dict)
     devices: tuple[Mapping[str, Any], ...] = ()
     seconds: float = 0.0
+
+    def lines(self) -> list[str]:
+        """What was found, for a log."""
+        engine = [f"Engine: {self.path}, answered in {self.seconds:.1f} s."] if self.path else []
+        versions = [", ".join(f"{name} {version}" for name, version in self.versions.items())] if self.versions else []
+        return [self.sentence, *engine, *versions, *(_device_line(device) for device in self.devices)]
 
 
 def candidates(
@@ -179,6 +185,14 @@ def probe(path: Path, timeout_s: float = PROBE_TIMEOUT_S) -> Probe:
     return _verdict(path, report, time.monotonic() - started)
 
 
+def examine(setting: str = "") -> Probe:
+    """Choose an interpreter as a run would, and try it out."""
+    try:
+        return probe(choose(setting).path)
+    except EnvironmentMissingError as error:
+        return Probe(None, False, str(error))
+
+
 def clean_environment(environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Build a child's environment from scratch, so that nothing of QGIS leaks into it.
 
@@ -243,3 +257,10 @@ def _verdict(path: Path, report: Mapping[str, Any], seconds: float) -> Probe:
     working = [device["title"] for device in devices if not device["error"]]
     sentence = f"Ready: Python {versions['python']}, torch {versions['torch']}, {'; '.join(working)}."
     return Probe(path, bool(working), sentence, versions, devices, seconds)
+
+
+def _device_line(device: Mapping[str, Any]) -> str:
+    if device["error"]:
+        return f"{device['name']}: {device['title']}, does not work ({device['error']})."
+    memory = "" if device["free_mb"] is None else f", {device['free_mb']} MB free"
+    return f"{device['name']}: {device['title']}{memory}, test product in {1000 * device['seconds']:.2f} ms."

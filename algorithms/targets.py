@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Checks where outputs are to go, without the side effects of QGIS's own look-ups."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from qgis.core import (
+    QgsProcessing,
+    QgsProcessingAlgorithm,
+    QgsProcessingOutputLayerDefinition,
+    QgsProcessingParameterRasterDestination,
+)
+
+from ..core.errors import InputError
+from ..core.raster.target import check_target
+from .parameters import is_given
+
+
+def check_targets(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any], inputs: Sequence[str]) -> None:
+    """Check every file that the user named for an output; temporary ones are QGIS's own business.
+
+    Raises:
+        InputError: a file cannot be written there, is an input, or is named twice.
+    """
+    seen: dict[str, str] = {}
+    for definition in algorithm.destinationParameterDefinitions():
+        path = _named_file(parameters.get(definition.name()))
+        if not path:
+            continue
+        if path in seen:
+            raise InputError(
+                f"{definition.description()} and {seen[path]} would be written to the same file {path}: "
+                "name another one."
+            )
+        seen[path] = definition.description()
+        check_target(path, inputs, raster=isinstance(definition, QgsProcessingParameterRasterDestination))
+
+
+def _named_file(value: Any) -> str:
+    if isinstance(value, QgsProcessingOutputLayerDefinition):
+        value = value.sink.staticValue()
+    return str(value) if is_given(value) and value != QgsProcessing.TEMPORARY_OUTPUT else ""

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Rasters made by the tests themselves, and waiting for Qt."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from osgeo import gdal, osr
+
+ROOT = Path(__file__).resolve().parents[2]
+ENGINE = Path(os.environ.get("HYPERRES_PYTHON") or ROOT / ".venv" / "bin" / "python")
+
+NAMES = ("meadow", "soil", "water")
+WAVELENGTH_NM = np.arange(450.0, 2450.0, 100.0)
+NODATA = -9999
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A raster mixed of known spectra.
+
+    Attributes:
+        path: int16 GeoTIFF, reflectance times 10000, first row nodata.
+        spectra: [endmembers, bands].
+        shares: [endmembers, rows, columns].
+    """
+
+    path: str
+    spectra: np.ndarray
+    shares: np.ndarray
+
+
+def library_text(scene: Scene, wavelength_nm=WAVELENGTH_NM) -> str:
+    rows = [f"{nm:g}," + ",".join(f"{v:.6f}" for v in values) for nm, values in zip(wavelength_nm, scene.spectra.T)]
+    return "\n".join(["wavelength_nm," + ",".join(NAMES), *rows]) + "\n"
+
+
+def make_scene(path: Path, side: int = 48, seed: int = 1) -> Scene:
+    """Mix three smooth spectra by random shares, with pure pixels and a trace of noise."""
+    generator = np.random.default_rng(seed)
+    nm = WAVELENGTH_NM
+    spectra = np.stack(
+        [
+            0.05 + 0.45 / (1 + np.exp(-(nm - 720) / 40)) - 0.12 * (nm / 2450),
+            0.08 + 0.40 * (nm / 2450) ** 0.7,
+            0.09 * np.exp(-(nm - 450) / 350) + 0.01,
+        ]
+    )
+    shares = generator.dirichlet((0.7, 0.7, 0.7), side * side).T.reshape(3, side, side)
+    for k in range(3):
+        shares[:, 4 + 8 * k : 8 + 8 * k, 4:8] = np.eye(3)[k][:, None, None]
+    cube = np.einsum("kb,krc->brc", spectra, shares) + generator.normal(0, 3e-4, (len(nm), side, side))
+    stored = np.round(cube * 10000).astype("int16")
+    stored[:, 0, :] = NODATA
+    write_raster(path, stored, nodata=NODATA, wavelength_nm=nm)
+    return Scene(str(path), spectra, shares)
+
+
+def write_raster(path, cube, nodata=None, wavelength_nm=None, epsg=32633, kind=gdal.GDT_Int16) -> str:
+    """Write a GeoTIFF with wavelengths as band metadata."""
+    bands, rows, cols = cube.shape
+    dataset = gdal.GetDriverByName("GTiff").Create(str(path), cols, rows, bands, kind)
+    dataset.SetGeoTransform((500000, 10, 0, 5000000, 0, -10))
+    if epsg:
+        system = osr.SpatialReference()
+        system.ImportFromEPSG(epsg)
+        dataset.SetProjection(system.ExportToWkt())
+    for index in range(bands):
+        band = dataset.GetRasterBand(index + 1)
+        band.WriteArray(cube[index])
+        if nodata is not None:
+            band.SetNoDataValue(nodata)
+        if wavelength_nm is not None:
+            band.SetMetadataItem("wavelength", f"{wavelength_nm[index]:g}")
+            band.SetMetadataItem("wavelength_units", "Nanometers")
+    band = dataset = None
+    return str(path)
+
+
+def read_raster(path) -> np.ndarray:
+    return np.atleast_3d(gdal.Open(str(path)).ReadAsArray())
+
+
+def wait_for(app, condition, seconds=90.0) -> bool:
+    """Let Qt work until a condition holds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        app.processEvents()
+        if condition():
+            return True
+        time.sleep(0.01)
+    return False
