@@ -80,13 +80,17 @@ def nice_step(rough: float) -> float:
 
 def tick_text(value: float, step: float) -> str:
     """Write a tick with as many digits as its step needs."""
+    if abs(value) < 1e-9 * abs(step):
+        return "0"
     size = max(abs(value), abs(step))
     if size >= 1e6 or 0 < size < 1e-4:
-        return f"{value:.1e}".replace(".0e", "e").replace("e-0", "e-").replace("e+0", "e")
+        digits = max(math.floor(math.log10(size)) - math.floor(math.log10(abs(step))), 0) + 1
+        mantissa, _, power = f"{value:.{digits}e}".partition("e")
+        return f"{mantissa.rstrip('0').rstrip('.')}e{int(power)}"
     digits = 0
     while digits < 6 and abs(round(step, digits) - step) > 1e-6 * abs(step):
         digits += 1
-    return f"{value if abs(value) > 1e-12 else 0.0:.{digits}f}"
+    return f"{value:.{digits}f}"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ WIDE = (880.0, 360.0)
 HALF = (430.0, 270.0)
 _DASHES = ("", "7 4", "2 3", "10 3 2 3")
 _MOST_POINTS = 700
-_DARK = ".t{fill:#c8cfd6}.g{stroke:#30363d}.a{stroke:#6b747d}.m{stroke:#aab3bc}.s{fill:#3a424b;fill-opacity:.55}.d{stroke:#161b22}"
+_DARK = ".t{fill:#c8cfd6}.g{stroke:#30363d}.a{stroke:#6b747d}.m{stroke:#aab3bc}.s{fill:#3a424b;fill-opacity:.55}"
 
 
 @dataclass(frozen=True)
