@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from osgeo import gdal
 from qgis.core import (
     QgsApplication,
+    QgsColorRamp,
     QgsContrastEnhancement,
     QgsMapRendererSequentialJob,
     QgsMapSettings,
     QgsMultiBandColorRenderer,
+    QgsPalettedRasterRenderer,
     QgsRasterLayer,
     QgsRasterMinMaxOrigin,
+    QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtCore import QPoint, QRect, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QFont, QImage, QPainter
@@ -27,8 +30,9 @@ from hyperres.algorithms.raster_header import read_header
 from hyperres.algorithms.styling import draw_classes, draw_error, draw_shares
 
 PANEL_PX = 360
-TITLE_PX = 34
-GAP_PX = 12
+TITLE_PX = 36
+GAP_PX = 14
+BAR_PX = QSize(80, 12)
 COLUMNS = 4
 TRUE_COLOUR_NM = (640.0, 550.0, 470.0)
 BACKGROUND = QColor("white")
@@ -36,22 +40,39 @@ BACKGROUND = QColor("white")
 
 @dataclass(frozen=True)
 class Panel:
-    """One map with its title."""
+    """One map with its title and its legend.
+
+    Attributes:
+        ramp: colours from the lowest to the highest value, or None.
+        limits: these two values.
+        key: colour that stands for the title in the map of classes, or None.
+    """
 
     title: str
     image: QImage
+    ramp: QgsColorRamp | None = None
+    limits: tuple[float, float] = (0.0, 1.0)
+    key: QColor | None = None
 
 
-def draw_map(title: str, path: str, style: Callable[[QgsRasterLayer], None], band: int | None = None) -> Panel:
-    """Render one raster, or one band of it (counted from 1), as QGIS shows it."""
-    if band is not None:
-        single = f"/vsimem/band_{band}.vrt"
-        gdal.Translate(single, path, format="VRT", bandList=[band])
-        path = single
-    layer = QgsRasterLayer(path, title, "gdal")
+def open_layer(path: str, style: Callable[[QgsRasterLayer], None]) -> QgsRasterLayer:
+    """Load a raster and style it."""
+    layer = QgsRasterLayer(path, path, "gdal")
     if not layer.isValid():
         sys.exit(f"QGIS does not open {path}.")
     style(layer)
+    return layer
+
+
+def one_band(path: str, band: int) -> str:
+    """A raster in memory that shows one band, counted from 1."""
+    single = f"/vsimem/band_{band}.vrt"
+    gdal.Translate(single, path, format="VRT", bandList=[band])
+    return single
+
+
+def draw_map(layer: QgsRasterLayer) -> QImage:
+    """Render a layer as QGIS shows it."""
     settings = QgsMapSettings()
     settings.setLayers([layer])
     settings.setDestinationCrs(layer.crs())
@@ -61,10 +82,19 @@ def draw_map(title: str, path: str, style: Callable[[QgsRasterLayer], None], ban
     job = QgsMapRendererSequentialJob(settings)
     job.start()
     job.waitForFinished()
-    return Panel(title, job.renderedImage())
+    return job.renderedImage()
 
 
-def draw_image(layer: QgsRasterLayer) -> None:
+def ramp_panel(title: str, layer: QgsRasterLayer, key: QColor | None = None) -> Panel:
+    """A map of numbers."""
+    renderer = layer.renderer()
+    if not isinstance(renderer, QgsSingleBandPseudoColorRenderer):
+        raise TypeError(f"{title} is not drawn by a colour ramp")
+    ramp = renderer.shader().rasterShaderFunction().sourceColorRamp().clone()
+    return Panel(title, draw_map(layer), ramp, (renderer.classificationMin(), renderer.classificationMax()), key)
+
+
+def draw_true_colours(layer: QgsRasterLayer) -> None:
     """Colours as the eye sees them where wavelengths are known, else the first bands; stretched as QGIS does."""
     wavelength_nm = read_header(layer.source()).table.wavelength_nm
     bands = [1, 2, 3]
@@ -78,14 +108,22 @@ def draw_image(layer: QgsRasterLayer) -> None:
     )
 
 
-def draw_maps(image: str, abundances: str, error: str, classes: str) -> list[Panel]:
-    """All maps of one run."""
+def draw_panels(image: str, abundances: str, error: str, classes: str) -> list[Panel]:
+    """All maps of one run: the image, its classes, its error, then the shares."""
+    class_layer = open_layer(classes, draw_classes)
+    renderer = class_layer.renderer()
+    colours = {}
+    if isinstance(renderer, QgsPalettedRasterRenderer):
+        colours = {int(entry.value): entry.color for entry in renderer.classes()}
+    panels = [
+        Panel("Image", draw_map(open_layer(image, draw_true_colours))),
+        Panel("Largest share", draw_map(class_layer)),
+        ramp_panel("Error (RMSE)", open_layer(error, draw_error)),
+    ]
     dataset = gdal.Open(abundances)
-    names = [dataset.GetRasterBand(number).GetDescription() for number in range(1, dataset.RasterCount + 1)]
-    panels = [draw_map("Image", image, draw_image)]
-    panels += [draw_map(name, abundances, draw_shares, number) for number, name in enumerate(names, 1)]
-    panels.append(draw_map("Largest share", classes, draw_classes))
-    panels.append(draw_map("Error (RMSE)", error, draw_error))
+    for band in range(1, dataset.RasterCount + 1):
+        layer = open_layer(one_band(abundances, band), draw_shares)
+        panels.append(ramp_panel(dataset.GetRasterBand(band).GetDescription(), layer, colours.get(band)))
     return panels
 
 
@@ -97,24 +135,43 @@ def side_by_side(panels: list[Panel]) -> QImage:
     sheet = QImage(GAP_PX + columns * step_x, rows * step_y, QImage.Format.Format_RGB32)
     sheet.fill(BACKGROUND)
     painter = QPainter(sheet)
-    painter.setFont(QFont("DejaVu Sans", 12))
+    painter.setFont(QFont("DejaVu Sans", 11))
     for index, panel in enumerate(panels):
         left, top = GAP_PX + index % columns * step_x, index // columns * step_y
-        title = painter.fontMetrics().elidedText(panel.title, Qt.TextElideMode.ElideRight, PANEL_PX)
-        painter.drawText(QRect(left, top, PANEL_PX, TITLE_PX), Qt.AlignmentFlag.AlignVCenter, title)
+        draw_heading(painter, panel, QRect(left, top, PANEL_PX, TITLE_PX))
         painter.drawImage(QPoint(left, top + TITLE_PX), panel.image)
     painter.end()
     return sheet
 
 
+def draw_heading(painter: QPainter, panel: Panel, place: QRect) -> None:
+    """Write the title behind the colour that stands for it, and the legend at the right."""
+    middle = Qt.AlignmentFlag.AlignVCenter
+    if panel.ramp is not None:
+        low, high = (f"{limit:.2g}" for limit in panel.limits)
+        painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, high)
+        place.setRight(place.right() - painter.fontMetrics().horizontalAdvance(high) - 6)
+        bar = QRect(QPoint(place.right() - BAR_PX.width(), place.center().y() - BAR_PX.height() // 2), BAR_PX)
+        for x in range(bar.width()):
+            painter.fillRect(bar.left() + x, bar.top(), 1, bar.height(), panel.ramp.color(x / (bar.width() - 1)))
+        place.setRight(bar.left() - 6)
+        painter.drawText(place, middle | Qt.AlignmentFlag.AlignRight, low)
+        place.setRight(place.right() - painter.fontMetrics().horizontalAdvance(low) - 6)
+    if panel.key is not None:
+        painter.fillRect(QRect(place.left(), place.center().y() - 6, 12, 12), panel.key)
+        place.setLeft(place.left() + 20)
+    title = painter.fontMetrics().elidedText(panel.title, Qt.TextElideMode.ElideRight, place.width())
+    painter.drawText(place, middle, title)
+
+
 def main() -> None:
     """Draw the files named on the command line."""
-    out, image, abundances, error, classes = sys.argv[1:]
+    out, *rasters = sys.argv[1:]
     gdal.UseExceptions()
     gdal.SetConfigOption("GDAL_PAM_ENABLED", "NO")  # no files with statistics beside the rasters
     application = QgsApplication([], False)
     application.initQgis()
-    saved = side_by_side(draw_maps(image, abundances, error, classes)).save(out)
+    saved = side_by_side(draw_panels(*rasters)).save(out)
     application.exitQgis()
     if not saved:
         sys.exit(f"{out} cannot be written.")
