@@ -20,8 +20,8 @@ from .lawson_hanson import LawsonHanson
 from .support_table import MAX_ENDMEMBERS, SupportTable
 
 FLOAT32_AMPLIFICATION = 200.0  # float32 errors of abundances stay near 1e-5 up to here; beyond, float64 is used
-LARGEST_AMPLIFICATION = 1e6
-CHUNK_BYTES = {"cpu": 1 << 16, "cuda": 1 << 21}  # of one plane: on the CPU scratch should stay in the cache
+LARGEST_AMPLIFICATION = 1e8
+CHUNK_BYTES = {"cpu": 1 << 16, "cuda": 1 << 20}  # of one plane: on the CPU scratch should stay in the cache
 
 
 class ActiveSetSolver:

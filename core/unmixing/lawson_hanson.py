@@ -15,7 +15,7 @@ import torch
 
 STEPS_PER_ENDMEMBER = 6
 GAIN = 1e-12  # slope, for pixels and endmembers of unit size, below which letting an endmember in gains nothing
-BLOCK_NUMBERS = 2_000_000  # numbers in the systems that are solved at once
+BLOCK_NUMBERS = 4_000_000  # numbers in the systems that are solved at once
 
 
 class LawsonHanson:

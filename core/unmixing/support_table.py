@@ -28,7 +28,7 @@ from torch.nn import functional
 MAX_ENDMEMBERS = 12
 BLOCK_ROUNDS = 5
 SINGLE_ROUNDS = 12
-DEPENDENT = 1e-6  # sine of the angle below which an endmember counts as a combination of others
+DEPENDENT = 1e-8  # sine of the angle below which an endmember counts as a combination of others
 TRIAL_NUMBERS = 4_000_000  # how many numbers the trial of all supports may hold at once
 
 
