@@ -48,7 +48,8 @@ class RunRecord:
         device: the line that says what computed and why.
         versions: package name to version.
         seconds: duration per step.
-        true_colour: uint8 [rows, columns, 3] quick-look of the input with alpha as a fourth channel, or None.
+        true_colour: uint8 [rows, columns, 4] RGBA quick-look of the input, or None.
+        is_reflectance: False when scaled numbers are in some other unit, such as radiance, that is not known.
     """
 
     job: Job
@@ -63,6 +64,12 @@ class RunRecord:
     versions: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
     true_colour: numpy.ndarray | None = None
+    is_reflectance: bool = True
+
+    @property
+    def quantity(self) -> str:
+        """What scaled numbers mean, for axes and captions."""
+        return "reflectance" if self.is_reflectance else "stored units"
 
     def details(self) -> dict[str, Any]:
         """JSON-ready account of the run for result files."""

@@ -30,7 +30,7 @@ def input_section(run: RunRecord) -> Section:
         ("Pixel size", pixel_size(header.grid)),
         ("Coordinate system", crs_name(header.grid.crs_wkt)),
         ("Bands used", bands_text(header.table, run.bands_used)),
-        ("Scale", f"stored numbers × {run.scale:g} = reflectance"),
+        ("Scale", f"stored numbers × {run.scale:g}, taken as {run.quantity}"),
         ("Valid pixels", f"{run.valid_pixels:,} ({percent(valid_share(run))}); the rest is nodata in every output"),
     ]
     pictures = []
@@ -53,7 +53,7 @@ def settings_section(run: RunRecord, named: tuple[tuple[str, str], ...]) -> Sect
         ("Device", run.device),
         ("Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
     ]
-    steps = [(step, duration(seconds)) for step, seconds in run.seconds.items()]
+    steps = [(step.capitalize(), duration(seconds)) for step, seconds in run.seconds.items()]
     tables = [Table((), tuple(rows))]
     if steps:
         tables.append(Table(("Step", "Time"), tuple(steps)))
@@ -63,6 +63,11 @@ def settings_section(run: RunRecord, named: tuple[tuple[str, str], ...]) -> Sect
 def valid_share(run: RunRecord) -> float:
     """Share of the raster's pixels that are valid, 0-1."""
     return run.valid_pixels / max(run.header.grid.width * run.header.grid.height, 1)
+
+
+def total_seconds(run: RunRecord) -> float:
+    """Duration of the run."""
+    return run.seconds.get("total", sum(run.seconds.values()))
 
 
 def percent(share: float) -> str:

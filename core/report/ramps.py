@@ -17,6 +17,9 @@ ERROR: tuple[Colour, ...] = (
 )  # fmt: skip
 """Evenly spaced anchors from cream to maroon, for amounts that should be small; OKLab lightness falls evenly."""
 
+BRIGHTNESS: tuple[Colour, ...] = ((0, 0, 0), (255, 255, 255))
+"""From black to white."""
+
 CATEGORICAL: tuple[Colour, ...] = (
     (23, 104, 192), (212, 138, 10), (33, 179, 147), (178, 10, 129), (87, 186, 244), (142, 71, 25),
     (129, 94, 245), (214, 181, 27), (124, 124, 10), (241, 140, 195), (120, 131, 141), (64, 85, 92),

@@ -31,9 +31,9 @@ def sections(evidence: UnmixEvidence, run: RunRecord) -> list[Section]:
     if "class" in summaries:
         parts.append(_class_section(evidence, summaries["class"]))
     if "rmse" in summaries:
-        parts.append(_rmse_section(summaries["rmse"]))
+        parts.append(_rmse_section(summaries["rmse"], run.quantity))
     if evidence.errors_by_count or evidence.eigenvalues:
-        parts.append(_count_section(evidence))
+        parts.append(_count_section(evidence, run.quantity))
     parts.append(about_run.input_section(run))
     parts.append(about_run.settings_section(run, _settings(evidence)))
     parts.append(Section("How to cite the methods used", [CITATIONS[key] for key in _cited(evidence)]))
@@ -44,9 +44,9 @@ def _key_figures(evidence: UnmixEvidence, run: RunRecord) -> Section:
     rows = [("Endmembers", str(evidence.count), evidence.count_reason)]
     if "rmse" in run.summaries:
         mean = float(run.summaries["rmse"].mean[0])
-        rows.append(("Mean RMSE", f"{mean:.4f}", "reflectance left unexplained, per band"))
+        rows.append(("Mean RMSE", f"{mean:.4g}", f"{run.quantity} left unexplained, per band"))
     rows.append(("Valid pixels", about_run.percent(about_run.valid_share(run)), f"{run.valid_pixels:,} pixels"))
-    rows.append(("Time", about_run.duration(sum(run.seconds.values())), run.device))
+    rows.append(("Time", about_run.duration(about_run.total_seconds(run)), run.device))
     return Section("Key figures", tables=[Table((), tuple(rows))], kind="key")
 
 
@@ -62,7 +62,7 @@ def _spectra_section(evidence: UnmixEvidence, run: RunRecord) -> Section:
             y.insert(place, float("nan"))
         lines.append(svg.Line(name, x, y))
     title = "Wavelength (nm)" if run.header.table.wavelength_nm is not None else "Band number"
-    plot = svg.line_plot(lines, title, "Reflectance", _left_out(order, position, used), "bands left out")
+    plot = svg.line_plot(lines, title, run.quantity.capitalize(), _left_out(order, position, used), "bands left out")
     caption = "Endmember spectra: the pure materials that every pixel is explained by."
     return Section("Endmember spectra", [evidence.source], figures=[Figure(caption, svg=plot, width="whole")])
 
@@ -101,10 +101,20 @@ def _abundance_section(evidence: UnmixEvidence, summary: OutputSummary) -> Secti
     for name, picture, mean in zip(evidence.endmembers.names, summary.quicklook, summary.mean):
         painted = png.encode(png.colourise(picture, 0.0, 1.0, ramps.ABUNDANCE))
         figures.append(Figure(f"{name}: {about_run.percent(float(mean))} mean cover", png=painted))
+    if len(summary.quicklook) > evidence.count:
+        figures.append(_brightness_figure(summary))
     words = "How much of each pixel each endmember covers."
     if evidence.model in ("nnls", "ucls", "sunsal"):
         words += f" {evidence.model.upper()} does not make abundances sum to one, so shares can add up to less or more."
     return Section("Abundances", [words], figures=figures)
+
+
+def _brightness_figure(summary: OutputSummary) -> Figure:
+    """The last plane of a scaled unmixing, on a scale of its own."""
+    picture, top = summary.quicklook[-1], float(summary.high[-1])
+    painted = png.encode(png.colourise(picture, 0.0, top, ramps.BRIGHTNESS))
+    caption = f"Brightness, split off the abundances: black is 0, white {top:.2f}, mean {float(summary.mean[-1]):.2f}"
+    return Figure(caption, png=painted)
 
 
 def _class_section(evidence: UnmixEvidence, summary: OutputSummary) -> Section:
@@ -123,7 +133,7 @@ def _class_section(evidence: UnmixEvidence, summary: OutputSummary) -> Section:
     return Section("Dominant material", figures=figures)
 
 
-def _rmse_section(summary: OutputSummary) -> Section:
+def _rmse_section(summary: OutputSummary, quantity: str) -> Section:
     picture = summary.quicklook[0]
     finite = picture[np.isfinite(picture)]
     top = float(np.quantile(finite, 0.98)) if finite.size else 0.0
@@ -133,28 +143,28 @@ def _rmse_section(summary: OutputSummary) -> Section:
     bars = svg.histogram(
         [float(edge) for edge in summary.histogram_edges],
         [float(count) for count in summary.histogram[0]],
-        "RMSE (reflectance)",
+        f"RMSE ({quantity})",
         "Pixels",
-        mark=(mean, f"mean {mean:.4f}"),
+        mark=(mean, f"mean {mean:.4g}"),
     )
-    scale = svg.colour_bar(ramps.ERROR, 0.0, top, "RMSE (reflectance)")
+    scale = svg.colour_bar(ramps.ERROR, 0.0, top, f"RMSE ({quantity})")
     figures = [
         Figure("Where the model fits well (light) and badly (dark).", png=painted, width="half"),
         Figure("How the error spreads over the pixels.", svg=bars, width="half"),
         Figure("Scale of the map; its top end is the 98th percentile.", svg=scale, width="half"),
     ]
     words = (
-        "RMSE is the reflectance that the endmembers cannot explain, root mean square over the used bands. Dark "
+        f"RMSE is what the endmembers cannot explain, in {quantity}, root mean square over the used bands. Dark "
         "patches often show a material that has no endmember of its own."
     )
     return Section("How well it fits", [words], figures=figures)
 
 
-def _count_section(evidence: UnmixEvidence) -> Section:
+def _count_section(evidence: UnmixEvidence, quantity: str) -> Section:
     figures = []
     if evidence.errors_by_count:
         counts, errors = zip(*evidence.errors_by_count)
-        curve = svg.count_plot(counts, errors, "Number of endmembers", "Error (reflectance)", evidence.count)
+        curve = svg.count_plot(counts, errors, "Number of endmembers", f"Error ({quantity})", evidence.count)
         figures.append(Figure("Reconstruction error by number of endmembers.", svg=curve, width="half"))
     if evidence.eigenvalues:
         shown = evidence.eigenvalues[:60]

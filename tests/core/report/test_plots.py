@@ -8,10 +8,11 @@ import re
 from xml.etree import ElementTree
 
 import pytest
-from hyperres.core.report import ramps, svg
-from hyperres.core.report.axes import fitted_axis, log_axis, nice_step
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hyperres.core.report import ramps, svg
+from hyperres.core.report.axes import fitted_axis, log_axis, nice_step
 
 NAN = float("nan")
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hyperres.core.report import png, ramps
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from hyperres.core.report import png, ramps
 
 
 def decode(data):

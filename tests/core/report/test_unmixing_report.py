@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from hyperres.core.bands import BandTable
 from hyperres.core.engine.job import Job
 from hyperres.core.engine.record import OutputSummary, RunRecord
@@ -73,8 +74,8 @@ def make_run(endmembers=3, wavelengths=WAVELENGTHS, used=None):
 
 def make_evidence(run, names=("soil", "tree", "water"), **fields):
     values = tuple(tuple(0.1 + 0.01 * i for _ in run.bands_used) for i in range(len(names)))
-    given = {"source": "Found by SNPA.", "count_reason": "The error stops falling.", "model": "fcls"}
-    return UnmixEvidence(endmembers=Spectra(tuple(names), values), **{**given, **fields})
+    given = {"source": "Found by SNPA.", "count_reason": "The error stops falling.", "model": "fcls", **fields}
+    return UnmixEvidence(endmembers=Spectra(tuple(names), values), **given)
 
 
 def titles(parts):
@@ -140,6 +141,20 @@ def test_every_endmember_gets_a_map_and_its_mean_cover():
     assert len(captions) == 3
     covers = [float(caption.split(": ")[1].split(" ")[0]) for caption in captions]
     assert sum(covers) == pytest.approx(100, abs=0.2)
+
+
+def test_brightness_of_a_scaled_unmixing_is_no_endmember():
+    run = make_run(endmembers=4)
+    brightness = replace(run.summaries["abundances"], mean=np.array([0.2, 0.3, 0.5, 1.4]))
+    run = replace(run, summaries={"abundances": brightness})
+    maps = next(part for part in sections(found(run, model="scaled"), run) if part.title == "Abundances").figures
+    assert maps[-1].caption.startswith("Brightness") and "mean 1.40" in maps[-1].caption
+
+
+def test_numbers_of_unknown_unit_are_not_called_reflectance():
+    run = replace(make_run(), is_reflectance=False)
+    page = render("t", sections(found(run), run))
+    assert "stored units" in page and "eflectance" not in page.split("How to cite")[0]
 
 
 @pytest.mark.parametrize("wavelengths", [WAVELENGTHS, None, WAVELENGTHS[::-1]])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from hyperres.core.simulation import absorption, atmosphere, materials
 
 NM = np.arange(400.0, 2501.0, 2.0)

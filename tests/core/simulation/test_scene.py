@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+
 from hyperres.core.bands import choose_bands
 from hyperres.core.simulation import fields, landscape
 from hyperres.core.simulation.atmosphere import REFERENCE_REFLECTANCE
@@ -51,7 +52,7 @@ def test_without_variability_and_noise_the_mixing_model_is_exact():
 def test_brightness_multiplies_the_mixture():
     flat, lit = (simulate_scene(60, 60, seed=1, best_snr=1e9, variability=v) for v in (0.0, 1e-3))
     ratio = lit.cube[near(lit, 1650)] / flat.cube[near(flat, 1650)]
-    land = lit.valid & ((lit.abundances[list(lit.endmembers.names).index("water")] < 0.5))
+    land = lit.valid & (lit.abundances[list(lit.endmembers.names).index("water")] < 0.5)
     assert np.corrcoef(ratio[land], lit.brightness[land])[0, 1] > 0.5
 
 
