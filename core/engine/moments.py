@@ -9,7 +9,7 @@ from ..errors import InputError
 from .method import Moments
 
 BLOCK_PIXELS = 4096
-"""Pixels that one float32 product sums: few enough for its rounding not to show and for its scratch to stay in cache."""
+"""Pixels summed by one float32 product: few enough for rounding not to show and for scratch to stay in the cache."""
 
 
 class StreamingMoments:
