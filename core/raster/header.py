@@ -21,7 +21,7 @@ class RasterHeader:
         path: what GDAL opened.
         driver: GDAL's short driver name.
         grid: size and georeference.
-        table: the spectral axis.
+        table: the spectral axis; an alpha band counts as bad.
         dtypes: numpy name of each band's type, e.g. ``int16``.
         nodata: declared nodata value per band, in stored units, or None.
         scale, offset: GDAL's factor and summand per band (value = stored * scale + offset).
