@@ -83,29 +83,33 @@ def choose_bands(
     Raises:
         BandsError: a picked band does not exist, or no band is left.
     """
-    empty = set(all_nodata)
+    every = range(len(table))
+    empty = {i for i in all_nodata if i in every}
     reasons = []
     if wanted:
-        absent = [i + 1 for i in wanted if not 0 <= i < len(table)]
+        absent = [i for i in wanted if i not in every]
         if absent:
-            raise BandsError(f"Band {absent[0]} does not exist: the raster has {len(table)} bands.")
-        used = [i for i in sorted(set(wanted)) if i not in empty]
+            raise BandsError(f"Band {absent[0] + 1} does not exist: the raster has {len(table)} bands.")
+        unused = empty & set(wanted)
+        used = sorted(set(wanted) - unused)
     else:
-        bad = [i for i in range(len(table)) if not table.good[i] and i not in empty]
-        water = _in_water_vapour(table) - set(bad) - empty if skip_water_vapour else set()
-        if bad:
-            reasons.append(f"{len(bad)} bands that the file marks as bad are left out: {spans(bad)}.")
-        if water:
-            reasons.append(
-                f"{len(water)} bands in the water-vapour windows (1350-1450 and 1800-1950 nm) are left out: "
-                f"{spans(sorted(water))}."
-            )
-        used = [i for i in range(len(table)) if i not in empty and i not in water and i not in set(bad)]
-    if empty:
-        reasons.append(f"{len(empty)} bands without a single valid value are left out: {spans(sorted(empty))}.")
+        bad = {i for i in every if not table.good[i]} - empty
+        water = _in_water_vapour(table) - bad - empty if skip_water_vapour else set()
+        reasons += _left_out(bad, "marked as bad in the file")
+        reasons += _left_out(water, "in the water-vapour windows 1350-1450 and 1800-1950 nm")
+        unused = empty
+        used = [i for i in every if i not in bad | water | empty]
+    reasons += _left_out(unused, "without a single valid value")
     if not used:
         raise BandsError("No usable band is left: all bands are bad, empty or in the water-vapour windows.")
     return BandChoice(tuple(used), tuple(reasons))
+
+
+def _left_out(bands: set[int], why: str) -> list[str]:
+    if not bands:
+        return []
+    number = "1 band is" if len(bands) == 1 else f"{len(bands)} bands are"
+    return [f"{number} left out, {why}: {spans(sorted(bands))}."]
 
 
 def spans(indices: Sequence[int]) -> str:
