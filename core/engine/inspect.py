@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..bands import spans
 from ..errors import InputError
 from ..grid import Grid, Window
 from ..raster.header import RasterHeader
+from ..raster.open_raster import open_raster
 
 PROBE_PX = 64
 PROBES_A_SIDE = 4
@@ -33,22 +34,29 @@ class Glance:
     high: float
 
 
-def glance(header: RasterHeader) -> Glance:
+def glance(header: RasterHeader, wanted: Sequence[int] | None = None) -> Glance:
     """Look at windows spread over the raster, then at all of it if they hold nothing.
+
+    Args:
+        header: the raster.
+        wanted: bands (from 0) that the user picked, None for all good ones.
 
     Raises:
         InputError: nothing is valid, or a band holds nothing but NaN or infinity without declaring it nodata.
     """
+    asked = [i for i, good in enumerate(header.table.good) if good] if wanted is None else wanted
     windows = [*_spread(header.grid), *_strips(header.grid)]
-    with rasterio.open(header.path) as dataset:
+    with open_raster(header.path) as dataset:
         for start in range(0, len(windows), PROBES_A_SIDE**2):
-            seen = _look(dataset, header, windows[start : start + PROBES_A_SIDE**2])
+            seen = _look(dataset, header, asked, windows[start : start + PROBES_A_SIDE**2])
             if seen is not None:
                 return seen
     raise InputError(f"The raster {header.path} holds no valid pixel at all: every band is nodata everywhere.")
 
 
-def _look(dataset: rasterio.DatasetReader, header: RasterHeader, windows: list[Window]) -> Glance | None:
+def _look(
+    dataset: rasterio.DatasetReader, header: RasterHeader, asked: Sequence[int], windows: list[Window]
+) -> Glance | None:
     bands = len(header.table)
     has_value, has_nonsense = np.zeros(bands, dtype=bool), np.zeros(bands, dtype=bool)
     highs = []
@@ -64,7 +72,7 @@ def _look(dataset: rasterio.DatasetReader, header: RasterHeader, windows: list[W
             highs.append(float(np.percentile(values[finite], HIGH_PERCENTILE)))
     if not has_value.any():
         return None
-    nonsense = [int(i) for i in np.flatnonzero(has_nonsense & ~has_value) if header.table.good[i]]
+    nonsense = [int(i) for i in np.flatnonzero(has_nonsense & ~has_value) if i in asked]
     if nonsense:
         raise InputError(
             f"Band {spans(nonsense)} of {header.path} holds only NaN or infinite numbers: choose the other bands under "

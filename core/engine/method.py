@@ -29,7 +29,7 @@ class OutputSpec:
         nodata: value of invalid pixels.
         limits: the range to show and to draw histograms over, or None to take it from the data.
         unit: physical unit, empty when there is none.
-        class_colours: RGB colour of classes 1, 2, ... for a class raster (0 is nodata).
+        class_names, class_colours: name and RGB colour of classes 1, 2, ... of a class raster (0 is nodata).
         table: spectral axis of an output that has one.
     """
 
@@ -39,6 +39,7 @@ class OutputSpec:
     nodata: float = -9999.0
     limits: tuple[float, float] | None = None
     unit: str = ""
+    class_names: tuple[str, ...] = ()
     class_colours: tuple[tuple[int, int, int], ...] = ()
     table: BandTable | None = None
 
@@ -75,6 +76,7 @@ class Sample:
         table: the used bands.
         valid_pixels, total_pixels: of the whole image.
         complete: True when ``pixels`` holds every valid pixel.
+        is_reflectance: False when the numbers are in some other unit, such as radiance, that is not known.
         labelled: pixels under each labelled geometry class, float32 [pixels, bands].
         tables: spectra given by the user, by role.
     """
@@ -86,6 +88,7 @@ class Sample:
     valid_pixels: int
     total_pixels: int
     complete: bool
+    is_reflectance: bool = True
     labelled: Mapping[str, torch.Tensor] = field(default_factory=dict)
     tables: Mapping[str, Spectra] = field(default_factory=dict)
 

@@ -15,7 +15,7 @@ from ..bands import BandChoice, choose_bands
 from ..errors import InputError
 from ..raster.cube import read_header
 from ..raster.header import RasterHeader
-from ..raster.scale import detect_scale
+from ..raster.scale import REFLECTANCE_HIGH, detect_scale
 from ..raster.spectra_files import read_spectra, write_csv, write_sli
 from ..raster.target import check_target
 from ..raster.write import RasterWriter
@@ -35,7 +35,7 @@ from .registry import find_method
 from .sampling import draw_labelled, draw_sample, sample_of_tables
 from .source import Source
 from .stream import Streamed, apply_model
-from .summary import QuickLook
+from .summary import QuickLook, stretched
 from .workspace import Workspace
 
 SHARE_OF_SAMPLING = 0.35
@@ -86,7 +86,7 @@ class _Run:
         header = read_header(job.inputs["image"])
         tables = self._read_tables()
         self._check_targets()
-        scale, choice = self._look(header)
+        scale, is_reflectance, choice = self._look(header)
         table = header.table.subset(choice.used)
         method.check(job.settings, table, tables)
         check_disk_space(job.outputs, method.expected_outputs(job.settings, tables, self._classes), _pixels(header))
@@ -95,7 +95,7 @@ class _Run:
             preview = QuickLook(header.grid, 3)
             plan = self._plan(header, len(choice.used), halo_px=0)
             self._open_journal(device, plan)
-            model, sample = self._fit(method, source, plan, tables, preview, context)
+            model, sample = self._fit(method, source, plan, tables, is_reflectance, preview, context)
             streamed = self._apply(method, source, model, preview, context)
         self._lap("total", started)
         valid_pixels = streamed.valid_pixels if streamed else (sample.valid_pixels if sample else 0)
@@ -111,7 +111,7 @@ class _Run:
             device=self._device_line,
             versions=provenance.versions(),
             seconds=self._seconds,
-            true_colour=preview.values,
+            true_colour=stretched(preview.values),
         )
         return self._finish(method, model, record)
 
@@ -128,10 +128,10 @@ class _Run:
         for role, path in self._job.outputs.items():
             check_target(path, inputs, raster=role not in FILE_ROLES)
 
-    def _look(self, header: RasterHeader) -> tuple[float, BandChoice]:
-        """Find out the scale and the bands to use, and say both."""
+    def _look(self, header: RasterHeader) -> tuple[float, bool, BandChoice]:
+        """Find out the scale, whether it gives reflectance, and the bands to use; say all of it."""
         job = self._job
-        seen = glance(header)
+        seen = glance(header, job.bands)
         if job.scale is not None:
             scale = job.scale
             self._reporter.message(f"Stored numbers are multiplied by {scale:g}, as chosen.")
@@ -150,7 +150,7 @@ class _Run:
             f"Input: {Path(header.path).name}, {grid.width} x {grid.height} pixels, {len(choice.used)} of "
             f"{len(header.table)} bands used, {header.dtypes[0]}, {header.driver}."
         )
-        return scale, choice
+        return scale, seen.high * scale <= REFLECTANCE_HIGH, choice
 
     def _plan(self, header: RasterHeader, bands: int, halo_px: int) -> Plan:
         plan = make_plan(header, bands, halo_px, self._job.memory_mb, self._job.workers)
@@ -183,6 +183,7 @@ class _Run:
         source: Source,
         plan: Plan,
         tables: Mapping[str, Spectra],
+        is_reflectance: bool,
         preview: QuickLook,
         context: Context,
     ) -> tuple[Model, Sample | None]:
@@ -198,7 +199,7 @@ class _Run:
             step = self._step(context, 0.0, SHARE_OF_SAMPLING, "Reading the image")
             sample = draw_sample(source, plan, table, tables, preview, step)
         else:
-            sample = sample_of_tables(table, tables, labelled, source.header.grid)
+            sample = sample_of_tables(table, tables, labelled, source.header.grid, is_reflectance)
         started = self._lap("sampling", started)
         step = self._step(context, SHARE_OF_SAMPLING, SHARE_OF_SAMPLING + SHARE_OF_FIT, "Fitting")
         model = method.fit(sample, self._job.settings, step)

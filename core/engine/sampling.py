@@ -80,12 +80,16 @@ def draw_sample(
 
 
 def sample_of_tables(
-    table: BandTable, tables: Mapping[str, Spectra], labelled: Mapping[str, torch.Tensor], grid: Grid
+    table: BandTable,
+    tables: Mapping[str, Spectra],
+    labelled: Mapping[str, torch.Tensor],
+    grid: Grid,
+    is_reflectance: bool,
 ) -> Sample:
     """The sample of a run whose spectra are given, so that the raster need not be read beforehand."""
     empty = torch.empty(0, len(table))
     nothing = Moments(0, torch.zeros(len(table)).double(), torch.zeros(len(table), len(table)).double())
-    return Sample(empty, empty, nothing, table, 0, grid.width * grid.height, False, labelled, tables)
+    return Sample(empty, empty, nothing, table, 0, grid.width * grid.height, False, is_reflectance, labelled, tables)
 
 
 def draw_labelled(

@@ -89,3 +89,22 @@ class Summary:
                 [self._histogram[:, 0::2] + self._histogram[:, 1::2], np.zeros_like(self._histogram[:, ::2])], axis=1
             )
             self._upper *= 2.0
+
+
+def stretched(rgb: np.ndarray) -> np.ndarray:
+    """Red, green and blue planes [3, rows, columns] with NaN where invalid, as a picture.
+
+    Each plane is stretched from its 2nd to its 98th percentile.
+
+    Returns:
+        uint8 [rows, columns, 4], transparent where invalid.
+    """
+    valid = np.isfinite(rgb).all(axis=0)
+    picture = np.zeros((*valid.shape, 4), dtype=np.uint8)
+    for i, plane in enumerate(rgb):
+        if valid.any():
+            low, high = np.percentile(plane[valid], (2, 98))
+            share = (plane[valid] - low) / max(high - low, np.finfo(np.float32).tiny)
+            picture[valid, i] = np.clip(share * 255, 0, 255).astype(np.uint8)
+    picture[valid, 3] = 255
+    return picture

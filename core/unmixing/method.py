@@ -105,9 +105,11 @@ class Unmix:
 
 def _from_table(sample: Sample, context: Context) -> tuple[tuple[str, ...], torch.Tensor, str]:
     spectra = sample.tables[ROLE]
-    values, note = to_reflectance(to_bands(spectra, sample.table))
-    if note:
-        context.on_warning(note)
+    values = to_bands(spectra, sample.table)
+    if sample.is_reflectance:  # otherwise the table must be in the raster's own unit, whichever that is
+        values, note = to_reflectance(values)
+        if note:
+            context.on_warning(note)
     return spectra.names, values, "Given as a table."
 
 
