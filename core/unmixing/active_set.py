@@ -21,7 +21,9 @@ from .support_table import MAX_ENDMEMBERS, SupportTable
 
 FLOAT32_AMPLIFICATION = 200.0  # float32 errors of abundances stay near 1e-5 up to here; beyond, float64 is used
 LARGEST_AMPLIFICATION = 1e8
-CHUNK_BYTES = {"cpu": 1 << 16, "cuda": 1 << 20}  # of one plane: on the CPU scratch should stay in the cache
+CHUNK = 1 << 15  # pixels solved at once on a CPU: few enough for their supports and abundances to stay in the cache
+STRIP = 1 << 12  # pixels whose whole spectra are worked on at once on a CPU, for the same reason
+GPU_CHUNK = 1 << 17
 
 
 class ActiveSetSolver:
@@ -77,20 +79,16 @@ class ActiveSetSolver:
         """
         asked, pixels = pixels.device, pixels.to(self._projector.device)
         abundances = torch.empty(self.count, pixels.shape[1], dtype=torch.float32, device=pixels.device)
-        chunk = _chunk(pixels.device, self.dtype)
-        converted = None
-        if pixels.dtype != self.dtype:
-            converted = torch.empty(len(pixels), min(chunk, pixels.shape[1]), dtype=self.dtype, device=pixels.device)
+        chunk = CHUNK if pixels.device.type == "cpu" else GPU_CHUNK
         for part, target in zip(pixels.split(chunk, dim=1), abundances.split(chunk, dim=1)):
-            exact = part if converted is None else converted[:, : part.shape[1]].copy_(part)
-            self._solve_chunk(exact, target)
+            self._solve_chunk(part, target)
         return abundances.to(asked)
 
     def _solve_chunk(self, pixels: torch.Tensor, abundances: torch.Tensor) -> None:
         """Solve for pixels scaled to unit size, so that one tolerance fits dark and bright ones."""
         axes = len(self._projector)
         planes = torch.ones(axes + self.sum_to_one, pixels.shape[1], dtype=self.dtype, device=pixels.device)
-        torch.mm(self._projector, pixels, out=planes[:axes])
+        self._project(pixels, planes[:axes])
         planes[:axes] -= self._origin
         size = planes.abs().sum(0).clamp_min_(torch.finfo(self.dtype).tiny)
         planes /= size
@@ -100,6 +98,16 @@ class ActiveSetSolver:
         else:
             solution *= size
         abundances.copy_(solution)
+
+    def _project(self, pixels: torch.Tensor, planes: torch.Tensor) -> None:
+        """Write the coordinates of pixels on the reduced basis into planes, [axes, pixels]."""
+        if pixels.dtype == self.dtype:
+            torch.mm(self._projector, pixels, out=planes)
+            return
+        strip = _strip(pixels)
+        scratch = torch.empty(len(pixels), strip, dtype=self.dtype, device=pixels.device)
+        for part, target in zip(pixels.split(strip, dim=1), planes.split(strip, dim=1)):
+            torch.mm(self._projector, scratch[:, : part.shape[1]].copy_(part), out=target)
 
 
 def _amplification(spectra: torch.Tensor, sizes: torch.Tensor, sum_to_one: bool) -> float:
@@ -125,16 +133,16 @@ def rmse(endmembers: torch.Tensor, pixels: torch.Tensor, abundances: torch.Tenso
         float32 [pixels], in the unit of the pixels.
     """
     bands, count = pixels.shape
-    chunk = _chunk(pixels.device, pixels.dtype)
+    strip = _strip(pixels)
     error = pixels.new_empty(count)
-    scratch = pixels.new_empty(bands, min(chunk, count))
+    scratch = pixels.new_empty(bands, strip)
     mean = pixels.new_full((1, bands), 1 / bands)
-    for part, shares, target in zip(pixels.split(chunk, 1), abundances.split(chunk, 1), error.split(chunk)):
+    for part, shares, target in zip(pixels.split(strip, 1), abundances.split(strip, 1), error.split(strip)):
         residual = torch.addmm(part, endmembers.T, shares, alpha=-1, out=scratch[:, : len(target)])
         torch.mm(mean, residual.square_(), out=target[None]).sqrt_()
     return error
 
 
-def _chunk(device: torch.device, dtype: torch.dtype) -> int:
-    """How many pixels are worked on at once."""
-    return CHUNK_BYTES.get(device.type, CHUNK_BYTES["cuda"]) // dtype.itemsize
+def _strip(pixels: torch.Tensor) -> int:
+    """How many of the pixels, [bands, pixels], to work on at once when all bands are needed."""
+    return max(1, min(pixels.shape[1], STRIP if pixels.device.type == "cpu" else GPU_CHUNK))

@@ -79,7 +79,7 @@ class LawsonHanson:
     def _solve_supports(self, rows: torch.Tensor, support: torch.Tensor) -> torch.Tensor:
         """Least squares with each pixel's support and no regard to signs, [pixels, endmembers]."""
         axes = len(self._vertices)
-        size = int(support.sum(1).max())
+        size = int(support.sum(1).amax()) if len(support) else 0
         # the members of each support first; what pads the smaller ones is solved apart, as zero
         order = support.to(torch.uint8).sort(dim=1, descending=True, stable=True).indices[:, :size]
         inside = support.gather(1, order).to(rows.dtype)
