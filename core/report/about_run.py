@@ -50,7 +50,7 @@ def settings_section(run: RunRecord, named: tuple[tuple[str, str], ...]) -> Sect
     rows = [
         *named,
         ("Seed", str(run.job.seed)),
-        ("Device", run.device),
+        ("Device", run.device.removeprefix("Device: ")),
         ("Versions", ", ".join(f"{name} {version}" for name, version in run.versions.items())),
     ]
     steps = [(step.capitalize(), duration(seconds)) for step, seconds in run.seconds.items()]
@@ -68,6 +68,11 @@ def valid_share(run: RunRecord) -> float:
 def total_seconds(run: RunRecord) -> float:
     """Duration of the run."""
     return run.seconds.get("total", sum(run.seconds.values()))
+
+
+def short_device(run: RunRecord) -> str:
+    """What computed, without why."""
+    return run.device.removeprefix("Device: ").partition(", because")[0]
 
 
 def percent(share: float) -> str:

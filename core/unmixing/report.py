@@ -41,12 +41,12 @@ def sections(evidence: UnmixEvidence, run: RunRecord) -> list[Section]:
 
 
 def _key_figures(evidence: UnmixEvidence, run: RunRecord) -> Section:
-    rows = [("Endmembers", str(evidence.count), evidence.count_reason)]
+    rows = [("Endmembers", str(evidence.count), evidence.source)]
     if "rmse" in run.summaries:
         mean = float(run.summaries["rmse"].mean[0])
         rows.append(("Mean RMSE", f"{mean:.4g}", f"{run.quantity} left unexplained, per band"))
     rows.append(("Valid pixels", about_run.percent(about_run.valid_share(run)), f"{run.valid_pixels:,} pixels"))
-    rows.append(("Time", about_run.duration(about_run.total_seconds(run)), run.device))
+    rows.append(("Time", about_run.duration(about_run.total_seconds(run)), about_run.short_device(run)))
     return Section("Key figures", tables=[Table((), tuple(rows))], kind="key")
 
 
@@ -64,7 +64,11 @@ def _spectra_section(evidence: UnmixEvidence, run: RunRecord) -> Section:
     title = "Wavelength (nm)" if run.header.table.wavelength_nm is not None else "Band number"
     plot = svg.line_plot(lines, title, run.quantity.capitalize(), _left_out(order, position, used), "bands left out")
     caption = "Endmember spectra: the pure materials that every pixel is explained by."
-    return Section("Endmember spectra", [evidence.source], figures=[Figure(caption, svg=plot, width="whole")])
+    return Section(
+        "Endmember spectra",
+        [f"{evidence.source} {evidence.count_reason}"],
+        figures=[Figure(caption, svg=plot, width="whole")],
+    )
 
 
 def _spectral_axis(table: BandTable) -> tuple[list[int], list[float], list[int]]:

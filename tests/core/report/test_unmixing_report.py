@@ -65,7 +65,7 @@ def make_run(endmembers=3, wavelengths=WAVELENGTHS, used=None):
             "class": summary(classes, np.arange(endmembers + 2) - 0.5),
         },
         warnings=("Something was guessed.",),
-        device="CPU",
+        device="Device: CPU (two cores), because no GPU can be used.",
         versions={"torch": "2"},
         seconds={"Fitting": 1.0, "Abundances": 2.5},
         true_colour=np.full((ROWS, COLS, 4), 90, dtype=np.uint8),
@@ -117,6 +117,7 @@ def test_key_figures_state_what_was_measured():
     assert float(rows["Mean RMSE"]) == pytest.approx(run.summaries["rmse"].mean[0], abs=1e-4)
     assert rows["Valid pixels"] == "90.0 %"
     assert rows["Time"] == "3.50 s"
+    assert ("Time", "3.50 s", "CPU (two cores)") in key.tables[0].rows
 
 
 def test_given_endmembers_need_no_evidence_for_their_count():
