@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 import sys
 from array import array
 from collections.abc import Sequence
@@ -122,7 +123,8 @@ def _csv_rows(file: Path) -> list[tuple[int, list[str]]]:
     first = next((line for line in text.splitlines() if line.strip()), "")
     if not first:
         raise InputError(f"{file.name} is empty: it must hold a table of spectra.")
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if ";" in first else ",")
+    semicolon = re.match(r'\s*"?[^",;]*"?\s*;', first)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=";" if semicolon else ",", strict=True)
     try:
         return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:
@@ -184,9 +186,9 @@ def _read_sli(file: Path) -> tuple[Spectra, tuple[str, ...]]:
         raise InputError(f"{header_file.name} is no ENVI header: its first line must be 'ENVI'.")
     bands, count = _whole(header_file, header, "samples"), _whole(header_file, header, "lines")
     numbers = _sli_numbers(header_file, data_file, header, bands * count)
-    names = (
-        listed(header["spectra names"]) if "spectra names" in header else [f"spectrum {i + 1}" for i in range(count)]
-    )
+    names = [name.strip() for name in header.get("spectra names", "").split(",")]
+    if names == [""]:
+        names = [f"spectrum {i + 1}" for i in range(count)]
     if len(names) != count:
         raise InputError(f"{header_file.name} names {len(names)} spectra but announces {count}: correct the header.")
     _check_names(header_file, names)
