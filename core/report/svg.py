@@ -123,8 +123,8 @@ def count_plot(
     if chosen is not None and chosen in counts:
         x, y = frame.px(chosen), frame.py(values[list(counts).index(chosen)])
         parts.append(_dot(x, y, 6.5, CATEGORICAL[1]))
-        anchor, shift = ("end", -10) if x > frame.left + 0.75 * frame.width else ("start", 10)
-        parts.append(text(x + shift, y - 8, f"{chosen} used", anchor, ' font-weight="600"'))
+        anchor, shift, lift = ("end", 0, 16) if x > frame.left + 0.82 * frame.width else ("start", 9, 8)
+        parts.append(text(x + shift, y - lift, f"{chosen} used", anchor, ' font-weight="600"'))
     return _picture(size[0], size[1], parts)
 
 
