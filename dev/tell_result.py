@@ -11,11 +11,11 @@ from pathlib import Path
 def main() -> None:
     """Print the figures of the result record named on the command line."""
     record = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    numbers, details = record["numbers"], record["details"]
-    print(f"Found {numbers['count']:.0f} endmembers; reconstruction error (mean RMSE) {numbers['mean_rmse']:.4f}")
-    print(f"Valid pixels: {100 * numbers['valid_share']:.1f} %")
-    print(details["device"])
-    for warning in details["warnings"]:
+    numbers = record["numbers"]
+    print(f"Endmembers: {numbers['count']:.0f}; mean error of reconstruction (RMSE): {numbers['mean_rmse']:.4f}")
+    print(f"Valid pixels: {100 * numbers['valid_share']:.1f} %; computed in {record['seconds']['total']:.1f} s")
+    print(record["device"])
+    for warning in record["warnings"]:
         print(f"Note: {warning}")
 
 
