@@ -170,9 +170,15 @@ class Model(Protocol):
 
 
 class Method(Protocol):
-    """A way to make rasters from rasters."""
+    """A way to make rasters from rasters.
+
+    Attributes:
+        name: what jobs call it.
+        title: what reports call it, e.g. ``Unmixing``.
+    """
 
     name: str
+    title: str
 
     def check(self, settings: Mapping[str, Any], table: BandTable, tables: Mapping[str, Spectra]) -> None:
         """Refuse what headers already show to be impossible, before any pixel is read; needs no torch.

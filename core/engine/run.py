@@ -111,6 +111,7 @@ class _Run:
             device=self._device_line,
             versions=provenance.versions(),
             seconds=self._seconds,
+            is_reflectance=is_reflectance,
             true_colour=stretched(preview.values),
         )
         return self._finish(method, model, record)
@@ -252,7 +253,9 @@ class _Run:
                 continue
             aside = self._workspace.aside(path)
             if role == "report":
-                aside.write_text(render(f"HyperRes: {job.method}", method.report(model, record)), encoding="utf-8")
+                title = f"{method.title} of {Path(record.header.path).name}"
+                footer = f"Made with HyperRes {record.versions['HyperRes']}."
+                aside.write_text(render(title, method.report(model, record), footer=footer), encoding="utf-8")
             elif role == "result":
                 aside.write_text(json.dumps(details, indent=1), encoding="utf-8")
             elif role == "model":

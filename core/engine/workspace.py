@@ -25,7 +25,8 @@ class Workspace:
     def aside(self, target: str) -> Path:
         """The temporary name for a target; leftovers of a killed run are removed."""
         final = Path(target)
-        temporary = final.with_name(f".{final.stem}{MARK}{final.suffix}")
+        # The whole name is kept: outputs may differ in nothing but their extensions.
+        temporary = final.with_name(f".{final.name}{MARK}{final.suffix}")
         self._targets[temporary] = final
         self._remove(temporary)
         self._announce(str(temporary))

@@ -37,6 +37,7 @@ class Unmix:
     """Linear spectral unmixing, y = E^T a + n; see :mod:`core.unmixing.model`."""
 
     name = "unmix"
+    title = "Unmixing"
 
     def check(self, settings: Mapping[str, Any], table: BandTable, tables: Mapping[str, Spectra]) -> None:
         """Refuse what cannot work before any pixel is read."""
@@ -67,13 +68,8 @@ class Unmix:
             names = tuple(f"Endmember {i + 1}" for i in range(len(endmembers)))
             source = f"Found in the image by {chosen.extraction.upper()}."
         evidence = _evidence(sample.table, names, endmembers, source, chosen, counted)
-        for first, second, angle in evidence.near_duplicates:
-            context.on_warning(
-                f"The endmembers {first!r} and {second!r} differ by only {angle:.2f} degrees: their abundances cannot be "
-                "told apart; join them or remove one."
-            )
-        for name in evidence.dark:
-            context.on_warning(f"The endmember {name!r} is very dark, so its spectrum and abundance are uncertain.")
+        for sentence in evidence.cautions():
+            context.on_warning(sentence)
         context.on_message(f"{len(names)} endmembers: {', '.join(names)}. {source} {evidence.count_reason}")
         return UnmixModel(sample.table, names, endmembers, chosen, evidence)
 

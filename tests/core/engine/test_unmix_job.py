@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,14 @@ def test_the_same_job_gives_the_same_bytes_and_leaves_nothing_else(scene):
     run_job(job, PYTHON, Listener())
     assert [Path(path).read_bytes() for path in job.outputs.values()] == first
     assert {path.name for path in folder.iterdir()} - before == {"out_abundances.tif", "out_rmse.tif"}
+
+
+def test_outputs_that_differ_only_in_their_extension_do_not_disturb_each_other(scene):
+    folder, _ = scene
+    paths = {"abundances": "same.tif", "rmse": "same.bsq", "report": "same.html", "result": "same.json"}
+    job = _job(folder, outputs=())
+    run_job(replace(job, outputs={role: str(folder / name) for role, name in paths.items()}), PYTHON, Listener())
+    assert {path.name for path in folder.glob("same.*")} >= {*paths.values(), "same.hdr"}
 
 
 @pytest.fixture(scope="module")
