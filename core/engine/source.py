@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TypeVar
 
 import numpy as np
+import torch
 
 from ..grid import Tile, Window
 from ..raster.cube import CubeReader
@@ -65,7 +66,8 @@ class Source:
 def in_order(work: Callable[[Tile], T], tiles: Sequence[Tile], workers: int) -> Iterator[tuple[Tile, T]]:
     """Do work on tiles in several threads and yield the results in the tiles' order, a few tiles ahead."""
     pending: deque[tuple[Tile, Future[T]]] = deque()
-    with ThreadPoolExecutor(workers, thread_name_prefix="tile") as pool:
+    # Torch keeps the number of threads inside an operation per calling thread: one is best where tiles run in parallel.
+    with ThreadPoolExecutor(workers, "tile", torch.set_num_threads, (1,)) as pool:
         try:
             for tile in tiles:
                 pending.append((tile, pool.submit(work, tile)))
