@@ -11,13 +11,13 @@ from types import TracebackType
 
 import numpy as np
 import rasterio
-from rasterio.enums import Interleaving, MaskFlags
+from rasterio.enums import ColorInterp, Interleaving, MaskFlags
 from rasterio.windows import Window as RasterioWindow
 
 from ..errors import InputError
 from ..grid import Window
 from .header import RasterHeader
-from .open_raster import open_raster, read_header
+from .open_raster import is_whole, open_raster, read_header
 
 __all__ = ["CubeReader", "read_header"]
 
@@ -48,10 +48,11 @@ class CubeReader:
         self._nodata = [_stored_nodata(header.nodata[i], self._dtype) for i in bands]
         self._gain = [np.float32(header.scale[i] * scale) for i in bands]
         self._offset = [np.float32(header.offset[i] * scale) for i in bands]
-        self._dataset = open_raster(header.path)
+        self._dataset = open_raster(header.path, direct=is_whole(header))
         self._layout = _layout(self._dataset)
         self._in_file = list(range(1, self._dataset.count + 1)) if self._layout != "band" else [i + 1 for i in bands]
         self._masks = _mask_bands(self._dataset, self._bands)
+        self._alpha = _alpha_band(self._dataset)
         self._stored = np.empty(0, self._dtype)
         self._planes = np.empty(0, self._dtype)
         self._cube = np.empty(0, np.float32)
@@ -149,6 +150,8 @@ class CubeReader:
         valid = np.ones((rows, cols), dtype=bool)
         for band in self._masks:
             valid &= self._dataset.read_masks(band, window=place) > 0
+        if self._alpha:
+            valid &= self._dataset.read(self._alpha, window=place) > 0
         return valid
 
 
@@ -178,7 +181,7 @@ def _mask_bands(dataset: rasterio.DatasetReader, bands: tuple[int, ...]) -> list
     common = False
     for i in bands:
         flags = dataset.mask_flag_enums[i]
-        if MaskFlags.all_valid in flags or MaskFlags.nodata in flags:
+        if {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha} & set(flags):
             continue
         if MaskFlags.per_dataset in flags:
             if common:
@@ -186,3 +189,8 @@ def _mask_bands(dataset: rasterio.DatasetReader, bands: tuple[int, ...]) -> list
             common = True
         masks.append(i + 1)
     return masks
+
+
+def _alpha_band(dataset: rasterio.DatasetReader) -> int | None:
+    """The band (from 1) that says how transparent pixels are; GDAL makes a mask of it for 2 and 4 bands only."""
+    return next((i + 1 for i, kind in enumerate(dataset.colorinterp) if kind == ColorInterp.alpha), None)

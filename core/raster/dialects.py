@@ -149,9 +149,16 @@ def _sources(
     yield _of_lists("ENVI domain", dataset.get("ENVI", {}))
     yield _of_bands("FORCE domain", [band.get("FORCE", {}) for band in bands])
     yield _of_lists("dataset metadata", dataset.get("", {}))
-    yield _of_words("dataset's band list", [dataset.get("", {}).get(f"Band_{i + 1}") for i in range(len(bands))])
+    yield _of_words("dataset's band list", _band_list(dataset.get("", {}), len(bands)))
     yield _of_lists("header file beside the raster", sidecar or {})
     yield _of_words("band descriptions", descriptions)
+
+
+def _band_list(items: Mapping[str, str], count: int) -> list[str | None]:
+    """The items ``Band_1``, ``Band_2``, ... that GDAL's ENVI driver makes; those of a larger raster say nothing."""
+    if f"Band_{count + 1}" in items:
+        return []
+    return [items.get(f"Band_{i + 1}") for i in range(count)]
 
 
 def _of_bands(name: str, bands: Sequence[Mapping[str, str]]) -> _Source | None:

@@ -14,8 +14,6 @@ from rasterio.errors import NotGeoreferencedWarning
 for _name, _value in {
     # Tiles are read whole and once, so a large cache only costs memory (GDAL's own default is 5 % of the machine).
     "GDAL_CACHEMAX": "64",
-    # Uncompressed GeoTIFFs skip the cache: pixel-interleaved ones are read 8 times faster and with less memory.
-    "GTIFF_DIRECT_IO": "YES",
     # Leave no .properties file beside gzip-compressed rasters.
     "CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO",
 }.items():
