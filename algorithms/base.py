@@ -122,7 +122,9 @@ class HyperResAlgorithm(QgsProcessingAlgorithm):
     ) -> bool:
         problems = self.problems(parameters, context)
         if problems:
-            raise QgsProcessingException("\n".join(problems))
+            # not an exception: QGIS would keep its frames, and with them layers, until the program ends
+            feedback.reportError("\n".join(problems), True)
+            return False
         preferences = Preferences.load()
         self._engine = choose(preferences.interpreter)
         outputs = self._output_paths(parameters, context)

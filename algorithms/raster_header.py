@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from osgeo import gdal
@@ -12,15 +13,16 @@ from qgis.core import QgsProviderRegistry, QgsRasterLayer
 
 from ..core.errors import InputError
 from ..core.grid import Grid
-from ..core.raster.dialects import read_band_table
-from ..core.raster.header import RasterHeader
+from ..core.raster.dialects import DOMAINS, read_band_table, read_sidecar
+from ..core.raster.header import RasterHeader, check_spectral
 
-MIN_BANDS = 3
 REMOTE = (
     *("/vsicurl", "/vsis3", "/vsigs", "/vsiaz", "/vsiadls", "/vsioss", "/vsiswift", "/vsihdfs", "/vsiwebhdfs"),
     *("http:", "https:", "ftp:", "pg:", "postgresql:", "wms:", "wmts:", "wcs:"),
 )
-DOMAINS = ("", "ENVI", "IMAGERY", "IMAGE_STRUCTURE")
+RGBA = (gdal.GCI_RedBand, gdal.GCI_GreenBand, gdal.GCI_BlueBand, gdal.GCI_AlphaBand)
+NUMPY_NAMES = {"Byte": "uint8", "CFloat32": "complex64", "CFloat64": "complex128"}
+"""Where GDAL's names of types are not numpy's in capitals."""
 
 
 def read_image(layer: QgsRasterLayer | None, given: Any) -> RasterHeader:
@@ -63,64 +65,57 @@ def read_header(path: str) -> RasterHeader:
     """Read a raster's header.
 
     Raises:
-        InputError: GDAL does not open it, or it is no image with a spectrum per pixel.
+        InputError: GDAL does not open it, or it holds no spectrum per pixel.
     """
     with _quiet():
         dataset = _open(path)
         if dataset is None:
             raise InputError(f"{path} is no raster that GDAL opens: choose another file.")
-        _check_kind(dataset, path)
-        return _header(dataset, path)
+        if dataset.RasterCount == 0:
+            raise InputError(f"{path} is a container of several rasters: choose one of its sub-datasets.")
+        header = _header(dataset, path)
+    check_spectral(header)
+    return header
 
 
 def _header(dataset: gdal.Dataset, path: str) -> RasterHeader:
     bands = [dataset.GetRasterBand(i + 1) for i in range(dataset.RasterCount)]
+    colours = tuple(band.GetColorInterpretation() for band in bands)
+    types = tuple(gdal.GetDataTypeName(band.DataType) for band in bands)
+    driver = dataset.GetDriver().ShortName
     table, warnings = read_band_table(
         {domain: dataset.GetMetadata(domain) or {} for domain in DOMAINS},
         [{domain: band.GetMetadata(domain) or {} for domain in DOMAINS} for band in bands],
         [band.GetDescription() for band in bands],
+        None if driver == "ENVI" else read_sidecar(path),
     )
-    x, a, b, y, d, e = dataset.GetGeoTransform()
+    good = tuple(g and colour != gdal.GCI_AlphaBand for g, colour in zip(table.good, colours))
     columns, rows = bands[0].GetBlockSize()
     return RasterHeader(
         path=path,
-        driver=dataset.GetDriver().ShortName,
-        grid=Grid(
-            dataset.RasterXSize,
-            dataset.RasterYSize,
-            (a, b, x, d, e, y),
-            dataset.GetProjection(),
-            dataset.GetMetadataItem("AREA_OR_POINT") == "Point",
-        ),
-        table=table,
-        dtypes=tuple(gdal.GetDataTypeName(band.DataType).lower() for band in bands),
+        driver=driver,
+        grid=_grid(dataset),
+        table=replace(table, good=good),
+        dtypes=tuple(NUMPY_NAMES.get(name, name.lower()) for name in types),
         nodata=tuple(band.GetNoDataValue() for band in bands),
         scale=tuple(_or_default(band.GetScale(), 1.0) for band in bands),
         offset=tuple(_or_default(band.GetOffset(), 0.0) for band in bands),
         block=(rows, columns),
-        warnings=tuple(warnings),
+        has_palette=any(band.GetRasterColorTable() is not None for band in bands),
+        is_rgba=set(types) == {"Byte"} and colours == RGBA,
+        warnings=warnings,
     )
 
 
-def _check_kind(dataset: gdal.Dataset, path: str) -> None:
-    count = dataset.RasterCount
-    if count == 0:
-        raise InputError(f"{path} holds no bands itself: choose one of its sub-datasets.")
-    bands = [dataset.GetRasterBand(i + 1) for i in range(count)]
-    if any(gdal.DataTypeIsComplex(band.DataType) for band in bands):
-        raise InputError(f"{path} holds complex numbers: convert it to real numbers first.")
-    if any(band.GetRasterColorTable() is not None for band in bands):
-        raise InputError(f"{path} holds colours of a palette and no reflectance: choose an image with spectra.")
-    if any(band.GetColorInterpretation() == gdal.GCI_AlphaBand for band in bands):
-        raise InputError(
-            f"{path} is a picture with an alpha band and holds no reflectance: choose an image with spectra, or "
-            "remove the alpha band."
-        )
-    if count < MIN_BANDS:
-        raise InputError(
-            f"{path} has {count} band{'s' if count > 1 else ''}, but at least {MIN_BANDS} are needed: choose an image "
-            "with more bands."
-        )
+def _grid(dataset: gdal.Dataset) -> Grid:
+    x, a, b, y, d, e = dataset.GetGeoTransform()
+    return Grid(
+        width=dataset.RasterXSize,
+        height=dataset.RasterYSize,
+        transform=(a, b, x, d, e, y),
+        crs_wkt=dataset.GetProjection(),
+        pixel_is_point=dataset.GetMetadataItem("AREA_OR_POINT") == "Point",
+    )
 
 
 def _open(path: str) -> gdal.Dataset | None:

@@ -12,7 +12,6 @@ from typing import Any
 from qgis.core import (
     Qgis,
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputBoolean,
     QgsProcessingOutputString,
@@ -83,7 +82,8 @@ class StatusAlgorithm(HyperResAlgorithm):
     ) -> bool:
         problems = self.problems(parameters, context)
         if problems:
-            raise QgsProcessingException("\n".join(problems))
+            feedback.reportError("\n".join(problems), True)
+            return False
         self._setting = Preferences.load().interpreter
         self._record_path = self.parameterAsFileOutput(parameters, "RESULT", context)
         return True

@@ -80,18 +80,12 @@ def draw_error(layer: QgsRasterLayer) -> None:
 
 
 def draw_classes(layer: QgsRasterLayer) -> None:
-    """Classes in the colours of the file, with the file's names."""
+    """Classes in the colours and with the names that the file carries; 0 is nodata and no class."""
     provider = layer.dataProvider()
-    classes = QgsPalettedRasterRenderer.colorTableToClassData(provider.colorTable(1))
-    names = _class_names(layer)
-    named = []
-    for entry in classes:
-        index = int(entry.value) - 1
-        if 0 <= index < len(names):
-            entry.label = names[index]
-            named.append(entry)
-    if named:
-        layer.setRenderer(QgsPalettedRasterRenderer(provider, 1, named))
+    entries = QgsPalettedRasterRenderer.colorTableToClassData(provider.colorTable(1))
+    classes = [entry for entry in entries if entry.value > 0 and entry.color.alpha() > 0]
+    if classes:
+        layer.setRenderer(QgsPalettedRasterRenderer(provider, 1, classes))
 
 
 def _draw_ramp(layer: QgsRasterLayer, ramp: str, low: float, high: float) -> None:
@@ -114,7 +108,3 @@ def _high_value(layer: QgsRasterLayer) -> float:
     count = block.width() * block.height()
     values = sorted(block.value(i) for i in range(count) if not block.isNoData(i))
     return values[int(HIGH_SHARE * (len(values) - 1))] if values else 0.0
-
-
-def _class_names(layer: QgsRasterLayer) -> list[str]:
-    return []

@@ -36,7 +36,7 @@ class OptionsFactory(QgsOptionsWidgetFactory):
     """Makes the page each time the options dialog opens."""
 
     def __init__(self) -> None:
-        super().__init__("HyperRes", QIcon(str(ICON)), PAGE_KEY)
+        super().__init__("HyperRes", QIcon(str(ICON)))
 
     def createWidget(self, parent: QWidget | None) -> QgsOptionsPageWidget:
         return OptionsPage(parent)

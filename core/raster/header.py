@@ -10,7 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..bands import BandTable
+from ..errors import InputError
 from ..grid import Grid
+
+MIN_BANDS = 3
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class RasterHeader:
         scale, offset: GDAL's factor and summand per band (value = stored * scale + offset).
         block: rows and columns of the file's blocks.
         has_palette: True when a band carries a colour table.
+        is_rgba: True for a picture in bytes whose four bands are red, green, blue and alpha.
         warnings: sentences about what had to be guessed.
     """
 
@@ -40,4 +44,25 @@ class RasterHeader:
     offset: tuple[float, ...]
     block: tuple[int, int]
     has_palette: bool = False
+    is_rgba: bool = False
     warnings: tuple[str, ...] = ()
+
+
+def check_spectral(header: RasterHeader) -> None:
+    """Refuse rasters that cannot hold a spectrum per pixel.
+
+    Raises:
+        InputError: says what the raster is instead.
+    """
+    if any(name.startswith(("c", "complex")) for name in header.dtypes):
+        raise InputError(f"{header.path} holds complex numbers: convert it to real numbers first.")
+    if header.has_palette:
+        raise InputError(f"{header.path} holds colours of a palette and no reflectance: choose an image with spectra.")
+    if header.is_rgba:
+        raise InputError(f"{header.path} is a picture of red, green, blue and alpha: choose an image with spectra.")
+    count = len(header.table)
+    if count < MIN_BANDS:
+        raise InputError(
+            f"{header.path} has {count} band{'s' if count > 1 else ''}, but at least {MIN_BANDS} are needed: choose an "
+            "image with more bands."
+        )

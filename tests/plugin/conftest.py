@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import traceback
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsApplication, QgsLayerTreeModel, QgsProject, QgsSettings
 from qgis.gui import QgsBrowserGuiModel, QgsLayerTreeView
+from qgis.PyQt.QtCore import QEvent
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -25,6 +27,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.get_closest_marker("engine") and not ENGINE.is_file():
             item.add_marker(pytest.mark.skip(reason=f"no engine: {ENGINE} does not exist (HYPERRES_PYTHON)"))
+
+
+@pytest.fixture(autouse=True)
+def no_layers_left(qgis_app):
+    """A layer that outlives QGIS ends the process with a crash: let go of those caught in reference cycles."""
+    yield
+    gc.collect()
+    qgis_app.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 HEAVY = ("torch", "numpy", "scipy", "rasterio", "matplotlib", "pandas", "plotly", "safetensors")
 
 LOAD = """
@@ -49,19 +48,19 @@ class Window:
     def __init__(self):
         self.actions, self.factories = [], []
 
-    def mainWindow(self):
+    def mainWindow(self):  # noqa: N802
         return None
 
-    def addPluginToRasterMenu(self, menu, action):
+    def addPluginToRasterMenu(self, menu, action):  # noqa: N802
         self.actions.append((menu, action.text()))
 
-    def removePluginRasterMenu(self, menu, action):
+    def removePluginRasterMenu(self, menu, action):  # noqa: N802
         self.actions.remove((menu, action.text()))
 
-    def registerOptionsWidgetFactory(self, factory):
+    def registerOptionsWidgetFactory(self, factory):  # noqa: N802
         self.factories.append(factory)
 
-    def unregisterOptionsWidgetFactory(self, factory):
+    def unregisterOptionsWidgetFactory(self, factory):  # noqa: N802
         self.factories.remove(factory)
 
 

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The toolbox dialogs as a person meets them: opened, filled in, run, looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import make_scene, read_raster, wait_for
+from qgis.core import QgsProject, QgsRasterLayer, QgsSingleBandPseudoColorRenderer
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtWidgets import QApplication, QTextEdit
+
+
+@pytest.fixture
+def dialog(provider, real_iface, qgis_app):
+    from processing.gui.AlgorithmDialog import AlgorithmDialog
+
+    opened = []
+
+    def make(name, **values):
+        made = AlgorithmDialog(provider.algorithm(name).create(), False, None)
+        made.setParameters(values)
+        made.resize(940, 720)
+        made.show()
+        wait_for(qgis_app, lambda: False, 0.3)
+        opened.append(made)
+        return made
+
+    yield make
+    for made in opened:
+        made.close()
+
+
+def press_run(dialog, app, condition=None):
+    finished = []
+    dialog.algorithmFinished.connect(lambda *result: finished.append(result))
+    dialog.runButton().click()
+    assert wait_for(app, condition or (lambda: bool(finished))), log_of(dialog)
+    wait_for(app, lambda: False, 0.3)
+    return log_of(dialog)
+
+
+def log_of(dialog):
+    return "\n".join(edit.toPlainText() for edit in dialog.findChildren(QTextEdit))
+
+
+@pytest.mark.parametrize("name", ["unmix", "endmembers", "status"])
+def test_every_dialog_opens(dialog, name, shots):
+    opened = dialog(name)
+    assert opened.grab().save(str(shots / f"dialog_{name}.png"))
+
+
+@pytest.mark.engine
+def test_a_run_ends_with_styled_layers(dialog, scene, tmp_path, qgis_app, shots):
+    layer = QgsRasterLayer(scene.path, "scene")
+    QgsProject.instance().addMapLayer(layer)
+    out = tmp_path / "abundances.tif"
+    opened = dialog("unmix", INPUT=layer.id(), COUNT=3, OUTPUT=str(out), OUTPUT_RMSE=str(tmp_path / "rmse.tif"))
+    opened.grab().save(str(shots / "dialog_filled.png"))
+    log = press_run(opened, qgis_app)
+    opened.grab().save(str(shots / "dialog_done.png"))
+    assert out.is_file(), log
+    assert "torch" in log
+    assert "Device" in log or "CPU" in log
+    layers = {made.source(): made for made in QgsProject.instance().mapLayers().values()}
+    abundances = layers[str(out)]
+    assert isinstance(abundances.renderer(), QgsSingleBandPseudoColorRenderer)
+    assert (abundances.renderer().classificationMin(), abundances.renderer().classificationMax()) == (0.0, 1.0)
+
+
+@pytest.mark.engine
+def test_class_layers_carry_names(dialog, scene, library, tmp_path, qgis_app):
+    out = tmp_path / "class.tif"
+    values = {"INPUT": scene.path, "ENDMEMBERS": library, "OUTPUT_CLASS": str(out)}
+    log = press_run(dialog("unmix", OUTPUT=str(tmp_path / "a.tif"), **values), qgis_app)
+    layers = {made.source(): made for made in QgsProject.instance().mapLayers().values()}
+    assert str(out) in layers, log
+    labels = [entry.label for entry in layers[str(out)].renderer().classes()]
+    assert labels == ["meadow", "soil", "water"]
+
+
+@pytest.mark.engine
+def test_a_failing_run_shows_the_sentence_and_no_traceback(dialog, scene, tmp_path, qgis_app, shots, monkeypatch):
+    """The engine disappears between the check and the run."""
+    from hyperres.algorithms import base
+    from hyperres.core.errors import EnvironmentMissingError
+
+    def vanish(*_):
+        raise EnvironmentMissingError("The engine has gone: choose another one.")
+
+    monkeypatch.setattr(base, "run_job", vanish)
+    opened = dialog("unmix", INPUT=scene.path, COUNT=3, OUTPUT=str(tmp_path / "out.tif"))
+    log = press_run(opened, qgis_app)
+    opened.grab().save(str(shots / "dialog_failed.png"))
+    assert "The engine has gone: choose another one." in log
+    assert "Traceback" not in log
+    assert list(tmp_path.glob("*.tif")) == []
+
+
+def test_a_refused_run_says_why(dialog, scene, tmp_path, qgis_app, shots, monkeypatch):
+    monkeypatch.setenv("HYPERRES_PYTHON", "/absent/python")
+    opened = dialog("unmix", INPUT=scene.path, OUTPUT=str(tmp_path / "out.tif"))
+    said = []
+
+    def answer():
+        box = QApplication.activeModalWidget()
+        if box is not None:  # QGIS up to 3.22 asks for a click, later ones use the message bar
+            said.append(box.text())
+            box.grab().save(str(shots / "dialog_refused.png"))
+            box.accept()
+
+    QTimer.singleShot(1500, answer)
+    opened.runButton().click()
+    bar = opened.messageBar().currentItem()
+    if bar is not None:
+        said.append(bar.text())
+    assert len(said) == 1
+    assert "/absent/python" in said[0]
+
+
+@pytest.mark.engine
+def test_a_batch_of_three_rasters(provider, real_iface, tmp_path, qgis_app, shots):
+    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+
+    scenes = [make_scene(tmp_path / f"scene{seed}.tif", side=40, seed=seed).path for seed in range(3)]
+    targets = [tmp_path / f"shares{seed}.tif" for seed in range(3)]
+    opened = BatchAlgorithmDialog(provider.algorithm("unmix").create(), None)
+    panel = opened.mainWidget()
+    while panel.batchRowCount() < 3:
+        panel.addRow()
+    column, context = panel.parameter_to_column, panel.processing_context
+    for row, (source, target) in enumerate(zip(scenes, targets)):
+        panel.wrappers[row][column["INPUT"]].setParameterValue(source, context)
+        panel.wrappers[row][column["COUNT"]].setParameterValue(3, context)
+        panel.tblParameters.cellWidget(row + 1, column["OUTPUT"]).setValue(str(target))
+    opened.resize(1200, 500)
+    opened.show()
+    wait_for(qgis_app, lambda: False, 0.3)
+    log = press_run(opened, qgis_app, lambda: all(target.exists() for target in targets))
+    opened.grab().save(str(shots / "batch.png"))
+    opened.close()
+    for target in targets:
+        np.testing.assert_allclose(read_raster(target)[:, 1:].sum(axis=0), 1.0, atol=1e-4, err_msg=log)
+    assert sorted(Path(tmp_path).glob("*.part*")) == []
