@@ -7,7 +7,6 @@ written piece by piece.
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,10 +50,7 @@ class EnviFile:
 
     def close(self) -> None:
         """Finish the file."""
-        if not self._file.closed:
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+        self._file.close()
 
     def abandon(self) -> None:
         """Let go of an unfinished file."""
@@ -65,7 +61,8 @@ def _complete_header(header: Path, class_names: Sequence[str], class_colours: Se
     """Add the classes, and take out the temporary path that GDAL writes as description."""
     text = header.read_text(encoding="utf-8")
     before, _, rest = text.partition("description = {")
-    text = f"{before}description = {{HyperRes}}{rest.partition('}')[2]}"
+    after = rest.partition("}\n")[2]
+    text = f"{before}description = {{HyperRes}}\n{after}"
     if class_colours:
         names = ["Unclassified", *(re.sub(r"[{},\s]+", " ", name).strip() for name in class_names)]
         colours = [(0, 0, 0), *class_colours]

@@ -56,8 +56,9 @@ class GeoTiffFile:
     def write(self, window: Window, values: np.ndarray) -> None:
         """Write a window and let GDAL put it on the disk.
 
-        Blocks that stay in GDAL's cache are written at a moment, and so at a place in the file, that depends on what
-        else is read. Shrinking the cache to nothing writes them now, in the order in which they came.
+        Blocks that stay in the cache of older GDAL versions (3.6 does so, 3.10 does not) are written at a moment, and
+        so at a place in the file, that depends on what else is read. Shrinking the cache to nothing writes them now, in
+        the order in which they came.
         """
         self._dataset.write(values, window=RasterioWindow(window.col, window.row, window.width, window.height))
         with rasterio.Env(GDAL_CACHEMAX=0):
