@@ -14,7 +14,7 @@ from qgis.core import (
 )
 
 from ..core.errors import InputError
-from ..core.raster.target import check_target
+from ..core.raster.target import check_distinct, check_target
 from .parameters import is_given
 
 
@@ -24,18 +24,13 @@ def check_targets(algorithm: QgsProcessingAlgorithm, parameters: dict[str, Any],
     Raises:
         InputError: a file cannot be written there, is an input, or is named twice.
     """
-    seen: dict[str, str] = {}
+    named = []
     for definition in algorithm.destinationParameterDefinitions():
         path = _named_file(parameters.get(definition.name()))
-        if not path:
-            continue
-        if path in seen:
-            raise InputError(
-                f"{definition.description()} and {seen[path]} would be written to the same file {path}: "
-                "name another one."
-            )
-        seen[path] = definition.description()
-        check_target(path, inputs, raster=isinstance(definition, QgsProcessingParameterRasterDestination))
+        if path:
+            named.append(path)
+            check_target(path, inputs, raster=isinstance(definition, QgsProcessingParameterRasterDestination))
+    check_distinct(named)
 
 
 def _named_file(value: Any) -> str:

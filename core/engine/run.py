@@ -17,7 +17,7 @@ from ..raster.cube import read_header
 from ..raster.header import RasterHeader
 from ..raster.scale import REFLECTANCE_HIGH, detect_scale
 from ..raster.spectra_files import read_spectra, write_csv, write_sli
-from ..raster.target import check_target
+from ..raster.target import check_distinct, check_target
 from ..raster.write import RasterWriter
 from ..report.page import render
 from ..spectra import Spectra
@@ -128,6 +128,7 @@ class _Run:
         inputs = [*self._job.inputs.values(), *self._job.tables.values()]
         for role, path in self._job.outputs.items():
             check_target(path, inputs, raster=role not in FILE_ROLES)
+        check_distinct(self._job.outputs.values())
 
     def _look(self, header: RasterHeader) -> tuple[float, bool, BandChoice]:
         """Find out the scale, whether it gives reflectance, and the bands to use; say all of it."""

@@ -41,6 +41,25 @@ def check_target(path: str | Path, inputs: Iterable[str | Path] = (), raster: bo
         raise InputError(f"{target} cannot be written: choose a folder where you may write.")
 
 
+def check_distinct(paths: Iterable[str | Path]) -> None:
+    """Refuse outputs that would overwrite one another, the ENVI headers beside them included.
+
+    Raises:
+        InputError: names the two.
+    """
+    taken: dict[str, Path] = {}
+    for path in map(Path, paths):
+        for name in (path, path.with_suffix(".hdr")) if _has_header(path) else (path,):
+            key = os.path.normcase(name.absolute())
+            if key in taken:
+                raise InputError(f"{taken[key]} and {path} would overwrite each other: give them different names.")
+            taken[key] = path
+
+
+def _has_header(path: Path) -> bool:
+    return path.suffix.lstrip(".").lower() in (*ENVI_EXTENSIONS, "sli")
+
+
 def free_disk_bytes(path: str | Path) -> int:
     """Free space of the disk that holds a path, which need not exist yet."""
     existing = Path(path).absolute()

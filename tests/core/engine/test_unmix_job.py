@@ -270,6 +270,10 @@ def test_other_refusals_come_before_any_work(scene):
     _refused(missing, "none.tif", folder)
     itself = Job("unmix", {"image": str(folder / "image.tif")}, {"abundances": str(folder / "image.tif")})
     _refused(itself, "input", folder)
+    twice = replace(itself, outputs={"abundances": str(folder / "a.tif"), "rmse": str(folder / "a.tif")})
+    _refused(twice, "overwrite each other", folder)
+    header = replace(itself, outputs={"abundances": str(folder / "a.bsq"), "sli": str(folder / "a.sli")})
+    _refused(header, "overwrite each other", folder)
     _refused(Job("sharpen", {"image": "x"}), "no method", folder)
 
 
