@@ -127,15 +127,7 @@ class HyperResAlgorithm(QgsProcessingAlgorithm):
             return False
         preferences = Preferences.load()
         self._engine = choose(preferences.interpreter)
-        outputs = self._output_paths(parameters, context)
-        self._job = replace(
-            self.job(parameters, context),
-            outputs={self.ROLES[name]: path for name, path in outputs.items()},
-            memory_mb=preferences.memory_mb or None,
-        )
-        for name, style in self.styles(self._job).items():
-            if name in outputs:
-                style_when_loaded(context, outputs[name], self.parameterDefinition(name).description(), style)
+        self._job = replace(self.job(parameters, context), memory_mb=preferences.memory_mb or None)
         return True
 
     def processAlgorithm(
@@ -144,20 +136,27 @@ class HyperResAlgorithm(QgsProcessingAlgorithm):
         feedback.pushInfo(
             tr("Engine: the Python {path} ({origin}).").format(path=self._engine.path, origin=self._engine.origin)
         )
+        paths = self._output_paths(parameters, context)
+        job = replace(self._job, outputs={self.ROLES[name]: path for name, path in paths.items()})
         try:
-            result = run_job(self._job, self._engine.path, listen(feedback))
+            result = run_job(job, self._engine.path, listen(feedback))
         except Cancelled as note:
             feedback.pushInfo(str(note))
             return {}
         except HyperResError as error:
             raise QgsProcessingException(str(error)) from error
-        made: dict[str, Any] = {
-            name: result.outputs[role] for name, role in self.ROLES.items() if role in result.outputs
-        }
-        made.update({name: result.numbers[key] for name, key in self.NUMBERS.items() if key in result.numbers})
-        return made
+        for name, style in self.styles(job).items():
+            if name in paths:
+                style_when_loaded(context, paths[name], self.parameterDefinition(name).description(), style)
+        figures = {name: result.numbers[key] for name, key in self.NUMBERS.items() if key in result.numbers}
+        return {**paths, **figures}
 
     def _output_paths(self, parameters: dict[str, Any], context: QgsProcessingContext) -> dict[str, str]:
+        """Files to write, by parameter.
+
+        Asked for here and not in ``prepareAlgorithm``: QGIS forgets which layers to load when they are registered
+        before the run moves to another thread.
+        """
         paths = {}
         for name in self.ROLES:
             if isinstance(self.parameterDefinition(name), QgsProcessingParameterRasterDestination):

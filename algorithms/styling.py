@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from osgeo import gdal
 from qgis.core import (
     QgsColorRampShader,
     QgsMapLayer,
@@ -82,8 +83,11 @@ def draw_error(layer: QgsRasterLayer) -> None:
 def draw_classes(layer: QgsRasterLayer) -> None:
     """Classes in the colours and with the names that the file carries; 0 is nodata and no class."""
     provider = layer.dataProvider()
+    names = _class_names(layer.source())
     entries = QgsPalettedRasterRenderer.colorTableToClassData(provider.colorTable(1))
-    classes = [entry for entry in entries if entry.value > 0 and entry.color.alpha() > 0]
+    classes = [entry for entry in entries if 0 < entry.value < len(names)]
+    for entry in classes:
+        entry.label = names[int(entry.value)]
     if classes:
         layer.setRenderer(QgsPalettedRasterRenderer(provider, 1, classes))
 
@@ -108,3 +112,13 @@ def _high_value(layer: QgsRasterLayer) -> float:
     count = block.width() * block.height()
     values = sorted(block.value(i) for i in range(count) if not block.isNoData(i))
     return values[int(HIGH_SHARE * (len(values) - 1))] if values else 0.0
+
+
+def _class_names(path: str) -> list[str]:
+    """Names by class number; a GeoTIFF's colour table has 256 entries whatever the number of classes."""
+    dataset = gdal.Open(path)
+    if dataset is None:
+        return []
+    band = dataset.GetRasterBand(1)
+    band.GetMetadata()  # makes GDAL read the file beside a GeoTIFF, which holds the names
+    return list(band.GetCategoryNames() or ())

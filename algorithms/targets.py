@@ -13,7 +13,6 @@ from qgis.core import (
     QgsProcessingParameterRasterDestination,
 )
 
-from ..core.errors import InputError
 from ..core.raster.target import check_distinct, check_target
 from .parameters import is_given
 

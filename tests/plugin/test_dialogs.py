@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers import make_scene, read_raster, wait_for
-from qgis.core import QgsProject, QgsRasterLayer, QgsSingleBandPseudoColorRenderer
+from qgis.core import QgsProcessingOutputLayerDefinition, QgsProject, QgsRasterLayer, QgsSingleBandPseudoColorRenderer
 from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QApplication, QTextEdit
 
@@ -34,12 +34,19 @@ def dialog(provider, real_iface, qgis_app):
 
 
 def press_run(dialog, app, condition=None):
+    """Press Run and wait; QGIS announces no end of a run whose layers are missing, so the log is watched too."""
     finished = []
     dialog.algorithmFinished.connect(lambda *result: finished.append(result))
     dialog.runButton().click()
-    assert wait_for(app, condition or (lambda: bool(finished))), log_of(dialog)
+    done = condition or (lambda: bool(finished) or "failed after" in log_of(dialog))
+    assert wait_for(app, done, 60), log_of(dialog)
     wait_for(app, lambda: False, 0.3)
     return log_of(dialog)
+
+
+def loaded(path):
+    """An output that QGIS opens when it is there."""
+    return QgsProcessingOutputLayerDefinition(str(path), QgsProject.instance())
 
 
 def log_of(dialog):
@@ -57,7 +64,7 @@ def test_a_run_ends_with_styled_layers(dialog, scene, tmp_path, qgis_app, shots)
     layer = QgsRasterLayer(scene.path, "scene")
     QgsProject.instance().addMapLayer(layer)
     out = tmp_path / "abundances.tif"
-    opened = dialog("unmix", INPUT=layer.id(), COUNT=3, OUTPUT=str(out), OUTPUT_RMSE=str(tmp_path / "rmse.tif"))
+    opened = dialog("unmix", INPUT=layer.id(), COUNT=3, OUTPUT=loaded(out), OUTPUT_RMSE=loaded(tmp_path / "rmse.tif"))
     opened.grab().save(str(shots / "dialog_filled.png"))
     log = press_run(opened, qgis_app)
     opened.grab().save(str(shots / "dialog_done.png"))
@@ -71,14 +78,16 @@ def test_a_run_ends_with_styled_layers(dialog, scene, tmp_path, qgis_app, shots)
 
 
 @pytest.mark.engine
-def test_class_layers_carry_names(dialog, scene, library, tmp_path, qgis_app):
-    out = tmp_path / "class.tif"
-    values = {"INPUT": scene.path, "ENDMEMBERS": library, "OUTPUT_CLASS": str(out)}
+@pytest.mark.parametrize("name", ["class.tif", "class.bsq"])
+def test_class_layers_carry_names(dialog, scene, library, tmp_path, qgis_app, name):
+    out = tmp_path / name
+    values = {"INPUT": scene.path, "ENDMEMBERS": library, "OUTPUT_CLASS": loaded(out)}
     log = press_run(dialog("unmix", OUTPUT=str(tmp_path / "a.tif"), **values), qgis_app)
     layers = {made.source(): made for made in QgsProject.instance().mapLayers().values()}
     assert str(out) in layers, log
     labels = [entry.label for entry in layers[str(out)].renderer().classes()]
     assert labels == ["meadow", "soil", "water"]
+    assert layers[str(out)].name() == "Dominant endmember (FCLS)"
 
 
 @pytest.mark.engine

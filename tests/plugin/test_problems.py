@@ -298,7 +298,7 @@ def test_an_unknown_extension(refuse, tmp_path):
 
 def test_two_outputs_in_one_file(refuse, tmp_path):
     path = str(tmp_path / "same.tif")
-    assert "same file" in refuse(OUTPUT=path, OUTPUT_RMSE=path)
+    assert "overwrite each other" in refuse(OUTPUT=path, OUTPUT_RMSE=path)
 
 
 # The engine
