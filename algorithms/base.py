@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -94,9 +94,9 @@ class HyperResAlgorithm(QgsProcessingAlgorithm):
     def shortHelpString(self) -> str:
         first, *rest = [_section(title, text) for title, text in self.help_paragraphs()]
         definitions = self.parameterDefinitions()
-        asked = [_item(definition) for definition in definitions if not definition.isDestination()]
-        made = [_item(definition) for definition in definitions if definition.isDestination()]
-        return "".join([first, f"<h3>{tr('Inputs')}</h3>", *asked, f"<h3>{tr('Outputs')}</h3>", *made, *rest])
+        asked = [definition for definition in definitions if not definition.isDestination()]
+        made = [definition for definition in definitions if definition.isDestination()]
+        return "".join([first, _list(tr("Inputs"), asked), _list(tr("Outputs"), made), *rest])
 
     def problems(self, parameters: dict[str, Any], context: QgsProcessingContext) -> list[str]:
         """Say everything that stands against a run, one sentence each."""
@@ -197,5 +197,6 @@ def _section(title: str, text: str) -> str:
     return f"<h3>{title}</h3><p>{text}</p>" if title else f"<p>{text}</p>"
 
 
-def _item(definition: Any) -> str:
-    return f"<p>{definition.description()}: {definition.help()}</p>"
+def _list(title: str, definitions: Sequence[QgsProcessingParameterDefinition]) -> str:
+    items = [f"<p>{definition.description()}: {definition.help()}</p>" for definition in definitions]
+    return "".join([f"<h3>{title}</h3>", *items]) if items else ""

@@ -60,7 +60,9 @@ class MixingAlgorithm(HyperResAlgorithm):
             )
         )
         self.addParameter(
-            shared.words("EXTRACTION", tr("Way to find endmembers"), EXTRACTIONS, EXTRACTIONS[0], extraction_help())
+            shared.words(
+                "EXTRACTION", tr("Way to find endmembers"), EXTRACTIONS, UnmixSettings.extraction, extraction_help()
+            )
         )
 
     def add_engine_parameters(self) -> None:
@@ -143,8 +145,11 @@ class MixingAlgorithm(HyperResAlgorithm):
 
 def extraction_help() -> str:
     """What the words for ways of finding endmembers mean."""
-    return tr(
-        "snpa: successive nonnegative projection, always the same answer. vca: vertex component analysis, random with "
-        "the seed. nfindr: the simplex of largest volume among the pixels. minvolnmf: the smallest simplex around the "
-        "pixels, for scenes without pure pixels."
-    )
+    meanings = {
+        "snpa": tr("successive nonnegative projection, quick, always the same answer"),
+        "vca": tr("vertex component analysis, quick, random with the seed"),
+        "nfindr": tr("the simplex of largest volume among the pixels"),
+        "minvolnmf": tr("the smallest simplex around the pixels, for scenes without pure pixels"),
+        "archetypal": tr("means of pixels that explain most others, for scenes with shade and variable materials"),
+    }
+    return " ".join(f"{word}: {meanings.get(word, word)}." for word in EXTRACTIONS)

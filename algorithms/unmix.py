@@ -84,7 +84,7 @@ class UnmixAlgorithm(MixingAlgorithm):
                 "MODEL",
                 tr("Abundance model"),
                 MODELS,
-                "fcls",
+                UnmixSettings.model,
                 tr(
                     "fcls: shares are not negative and sum to one. nnls: not negative only. ucls: no constraint. "
                     "scaled: not negative, then split into brightness and shares that sum to one, for shade and "
@@ -98,7 +98,7 @@ class UnmixAlgorithm(MixingAlgorithm):
                     "NORMALIZE",
                     tr("Normalization of spectra"),
                     NORMALIZATIONS,
-                    "none",
+                    UnmixSettings.normalize,
                     tr(
                         "none, or l2: pixels and endmembers are scaled to unit length before solving, which lessens "
                         "the effect of brightness and can change abundances much."

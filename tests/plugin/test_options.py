@@ -62,7 +62,7 @@ def test_test_names_versions_and_devices_without_blocking(page, qgis_app, shots)
     assert text.startswith("Ready")
     assert "torch" in text
     assert "cpu: " in text
-    qgis_app.processEvents()
+    wait_for(qgis_app, lambda: False, 0.3)
     widget.grab().save(str(shots / "options.png"))
 
 
@@ -81,7 +81,7 @@ def test_a_bad_choice_is_explained(page, qgis_app, shots):
     widget.test.click()
     assert wait_for(qgis_app, widget.test.isEnabled)
     assert "does not exist" in widget.state.text()
-    qgis_app.processEvents()
+    wait_for(qgis_app, lambda: False, 0.3)
     widget.grab().save(str(shots / "options_bad.png"))
 
 
