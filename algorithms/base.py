@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterRasterDestination,
+    QgsProperty,
 )
 from qgis.PyQt.QtGui import QIcon
 
@@ -24,6 +25,7 @@ from ..core.engine.client import Listener, run_job
 from ..core.engine.interpreter import Candidate, choose
 from ..core.engine.job import Job
 from ..core.errors import Cancelled, HyperResError, InputError
+from .parameters import is_given
 from .preferences import Preferences
 from .styling import Style, style_when_loaded
 from .targets import check_targets
@@ -185,7 +187,7 @@ def listen(feedback: QgsProcessingFeedback) -> Listener:
 
 def _check_word(definition: QgsProcessingParameterDefinition, value: Any) -> None:
     """Refuse words that a choice does not offer; inside a model QGIS would quietly take the default instead."""
-    if isinstance(definition, QgsProcessingParameterEnum) and isinstance(value, str):
+    if isinstance(definition, QgsProcessingParameterEnum) and is_given(value) and not isinstance(value, QgsProperty):
         options = definition.options()
         if value not in options:
             raise InputError(

@@ -134,7 +134,7 @@ class OptionsPage(QgsOptionsPageWidget):
         self.commands.setReadOnly(True)
         self.commands.setLineWrapMode(QPlainTextEdit.LineWrapMode.NoWrap)
         self.commands.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.commands.setFixedHeight(4 * self.commands.fontMetrics().lineSpacing() + 12)
+        self.commands.setFixedHeight(4 * self.commands.fontMetrics().lineSpacing())
         self.copy.clicked.connect(self._copy)
         text = tr(
             "Type these commands into a terminal, then press Find. They create a Python environment in your home "

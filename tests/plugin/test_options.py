@@ -18,7 +18,7 @@ def page(qgis_app):
 
     def make():
         widget = OptionsPage()
-        widget.resize(720, 560)
+        widget.resize(720, 640)
         widget.show()
         made.append(widget)
         return widget

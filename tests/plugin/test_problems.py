@@ -148,8 +148,9 @@ def test_too_few_chosen_bands(refuse):
     assert "at least 3" in refuse(BANDS=[1, 2])
 
 
-def test_a_word_that_is_not_offered(refuse):
-    assert "'best'" in refuse(MODEL="best")
+@pytest.mark.parametrize("word", ["best", "FCLS", 0, "0"])
+def test_a_word_that_is_not_offered(refuse, word):
+    assert f"{word!r} is no choice for 'Abundance model'" in refuse(MODEL=word)
 
 
 # Endmembers
