@@ -100,8 +100,9 @@ class UnmixAlgorithm(MixingAlgorithm):
                     NORMALIZATIONS,
                     UnmixSettings.normalize,
                     tr(
-                        "none, or l2: pixels and endmembers are scaled to unit length before solving, which lessens "
-                        "the effect of brightness and can change abundances much."
+                        "l2: pixels and endmembers are scaled to unit length before solving, which lessens the effect "
+                        "of brightness and can change abundances much. none: they are taken as they are. auto: l2 for "
+                        "fcls with endmembers that archetypal found, none otherwise."
                     ),
                 )
             )

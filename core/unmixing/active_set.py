@@ -23,6 +23,7 @@ FLOAT32_AMPLIFICATION = 200.0  # float32 errors of abundances stay near 1e-5 up 
 LARGEST_AMPLIFICATION = 1e8
 CHUNK = 1 << 15  # pixels solved at once on a CPU: few enough for their supports and abundances to stay in the cache
 STRIP = 1 << 12  # pixels whose whole spectra are worked on at once on a CPU, for the same reason
+SUPPORT_COST = 4  # tabling one support takes about as long as solving this many pixels without tables
 GPU_CHUNK = 1 << 17
 
 
@@ -32,12 +33,13 @@ class ActiveSetSolver:
     Args:
         endmembers: reflectance, [endmembers, bands].
         sum_to_one: FCLS if True, NNLS if False.
+        pixels: how many pixels will be solved; for few of them no supports are tabled. None means many.
 
     Raises:
         InputError: an endmember holds something that is no finite number.
     """
 
-    def __init__(self, endmembers: torch.Tensor, sum_to_one: bool) -> None:
+    def __init__(self, endmembers: torch.Tensor, sum_to_one: bool, pixels: int | None = None) -> None:
         if not endmembers.isfinite().all():
             raise InputError("An endmember has a missing value: leave out that band or that endmember.")
         spectra = endmembers.detach().cpu().to(torch.float64)
@@ -49,7 +51,7 @@ class ActiveSetSolver:
         vertices = directions @ (spectra - origin).T
         scale = float(vertices.norm(dim=0).max()) or 1.0
         amplification = _amplification(spectra, sizes, sum_to_one)
-        tabled = self.count <= MAX_ENDMEMBERS
+        tabled = self.count <= MAX_ENDMEMBERS and (pixels is None or pixels >= SUPPORT_COST * 2**self.count)
         self.dtype = torch.float32 if tabled and amplification <= FLOAT32_AMPLIFICATION else torch.float64
         self._projector = (directions / scale).to(self.dtype)
         self._origin = (directions @ origin / scale)[:, None].to(self.dtype)

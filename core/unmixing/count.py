@@ -1,10 +1,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""How many endmembers an image holds, from its first and second moments alone.
+"""How many endmembers an image holds: the median of three elbows.
 
-Whatever the endmembers are, k of them leave at least the energy of the eigenvalues of E[y y^T] after the k-th
-unexplained. Noise and spectral variability let that error fall on and on, but smoothly: eigenvalues follow a power of
-their rank. The count is the last rank whose eigenvalue stands out above the power law of the tail (the elbow of the scree
-plot). HySime and NWHFC count variability and correlated noise as signal; they are shown beside it as upper evidence.
+No single rule works on every image, so three that fail on different ones vote:
+
+1. *Scree.* Whatever the endmembers are, k of them leave at least the energy of the eigenvalues of E[y y^T] after the
+   k-th unexplained. Noise and variability let that fall on and on, but smoothly, as a power of the rank. The elbow is
+   the last rank that stands out above the power law of the tail. It fails where very many materials look smooth too.
+2. *Hull.* Endmembers are taken one by one, each the pixel that those before explain worst under a >= 0, sum(a) = 1
+   (iterative error analysis: Neville et al., 4th Airborne Remote Sensing Conference, 1999). The elbow is the last one
+   that lowers the error clearly. It counts outliers of small images.
+3. *Robust hull.* The same, passing over the few worst pixels, so that outliers are not taken; rare materials may not be
+   either.
+
+HySime and NWHFC count variability and correlated noise as signal; they are shown beside it as upper evidence.
 """
 
 from __future__ import annotations
@@ -15,6 +23,8 @@ from dataclasses import dataclass
 import torch
 
 from ..engine.method import Context, Moments, Sample
+from .active_set import ActiveSetSolver, rmse
+from .extraction import signal_basis
 from .noise import noise_variance, regression_weights
 
 MOST = 12
@@ -25,6 +35,15 @@ STANDS_OUT = 1.4
 """Ratio of a singular value to the tail's law from which on it is a material of its own."""
 ROUNDING = 1e-6
 """Singular values below this share of the largest are rounding of float32 pixels."""
+HULL_PIXELS = 4000
+HULL_AXES = 12
+"""Dimensions of the signal subspace in which hulls grow: enough for ``MOST`` endmembers, and most noise is outside."""
+CLEAR_FALL, ROBUST_FALL = 0.25, 0.2
+"""Share by which one more endmember has to lower the error of the hull and of the robust hull."""
+PASSED_OVER = 0.002
+"""Share of the pixels that the robust hull passes over."""
+PERFECT = 1e-3
+"""Error, relative to that of one endmember, below which nothing is left to explain."""
 FALSE_ALARM = 1e-4
 
 
@@ -39,7 +58,8 @@ class CountEvidence:
         false_alarm: false-alarm probability of NWHFC.
         eigenvalues: of the correlation matrix E[y y^T], falling.
         noise_eigenvalues: noise power along the same directions.
-        errors_by_count: (count, smallest possible root mean squared error in the unit of the pixels), rising counts.
+        errors_by_count: (count, root mean squared error that the hull of so many pixels leaves, in the unit of the
+            pixels), rising counts.
     """
 
     count: int
@@ -53,41 +73,72 @@ class CountEvidence:
 
 
 def estimate_count(sample: Sample, context: Context) -> CountEvidence:
-    """Propose a count for the image that a sample was drawn from."""
-    context.check_cancelled()
-    return count_endmembers(sample.moments)
-
-
-def count_endmembers(moments: Moments, false_alarm: float = FALSE_ALARM) -> CountEvidence:
-    """Propose a count.
+    """Propose a count for the image that a sample was drawn from; the sample's size does not matter.
 
     Args:
-        moments: of the valid pixels.
-        false_alarm: false-alarm probability of NWHFC.
+        sample: pixels and moments of the image.
+        context: device, seed, cancel.
     """
+    context.check_cancelled()
+    moments = sample.moments
+    drawn = torch.randperm(len(sample.pixels), generator=context.generator())[:HULL_PIXELS]
+    points = (sample.pixels[drawn].double() @ signal_basis(moments, HULL_AXES)).float().to(context.device)
+    errors = hull_errors(points, passed_over=0.0)
+    context.check_cancelled()
+    robust = hull_errors(points, passed_over=PASSED_OVER)
     eigenvalues, vectors = torch.linalg.eigh(moments.correlation)
     eigenvalues, vectors = eigenvalues.flip(0).clamp_min(0.0), vectors.flip(1)
-    noise = noise_variance(moments.correlation)
-    count = elbow(eigenvalues)
-    hysime, nwhfc_count = hysime_count(moments), nwhfc(moments, false_alarm)
-    reason = (
-        f"{count} endmembers: from there on the error that any endmembers must leave falls no faster than noise and "
-        "variability alone would let it "
-        f"(HySime, which counts variability as signal, says {hysime}; NWHFC says {nwhfc_count})."
-    )
+    votes = (scree_elbow(eigenvalues), last_fall(errors, CLEAR_FALL), last_fall(robust, ROBUST_FALL))
+    bands = len(eigenvalues)
+    per_band = math.sqrt(points.shape[1] / bands)
     return CountEvidence(
-        count=count,
-        reason=reason,
-        hysime=hysime,
-        nwhfc=nwhfc_count,
-        false_alarm=false_alarm,
+        count=sorted(votes)[1],
+        reason=(
+            f"The median of three elbows: eigenvalues {votes[0]}, error of the growing hull {votes[1]}, the same "
+            f"without outliers {votes[2]}."
+        ),
+        hysime=hysime_count(moments),
+        nwhfc=nwhfc(moments),
+        false_alarm=FALSE_ALARM,
         eigenvalues=tuple(eigenvalues.tolist()),
-        noise_eigenvalues=tuple((noise @ vectors.square()).tolist()),
-        errors_by_count=_least_errors(eigenvalues),
+        noise_eigenvalues=tuple((noise_variance(moments.correlation) @ vectors.square()).tolist()),
+        errors_by_count=tuple((k + 1, error * per_band) for k, error in enumerate(errors[:MOST])),
     )
 
 
-def elbow(eigenvalues: torch.Tensor) -> int:
+def hull_errors(points: torch.Tensor, passed_over: float) -> list[float]:
+    """Root mean squared error of hulls of 1, 2, ... pixels, each new one being the pixel explained worst so far.
+
+    Args:
+        points: float32 [pixels, axes].
+        passed_over: share of the pixels, the worst, that are not taken.
+    """
+    worst = 1 + int(passed_over * len(points))
+    planes = points.T.contiguous()
+    from_mean = (points - points.mean(dim=0)).square().sum(dim=1)
+    first = points[_ranked(from_mean, worst)]
+    hull = points[_ranked((points - first).square().sum(dim=1), worst)][None]
+    errors = []
+    for _ in range(min(MOST + 1, len(points))):
+        shares = ActiveSetSolver(hull, sum_to_one=True, pixels=len(points)).to(points.device).solve(planes)
+        error = rmse(hull, planes, shares)
+        errors.append(float(error.square().mean().sqrt()))
+        hull = torch.cat([hull, points[_ranked(error, worst)][None]])
+    return errors
+
+
+def last_fall(errors: list[float], share: float) -> int:
+    """The last of the first ``MOST`` counts at which the error falls by at least a share."""
+    floor = PERFECT * errors[0]
+    counts = [
+        k + 1
+        for k in range(1, min(MOST, len(errors)))
+        if errors[k - 1] > floor and max(errors[k], floor) <= (1 - share) * errors[k - 1]
+    ]
+    return max(counts, default=1)
+
+
+def scree_elbow(eigenvalues: torch.Tensor) -> int:
     """Last of the first ``MOST`` eigenvalues, falling [bands], that stands out above the power law of the tail."""
     root = eigenvalues.sqrt()
     root = root.clamp_min(ROUNDING * float(root[0]))
@@ -137,10 +188,9 @@ def _hfc(moments: Moments, false_alarm: float, scale: torch.Tensor) -> int:
     return int((with_mean - without > threshold).sum())
 
 
-def _least_errors(eigenvalues: torch.Tensor) -> tuple[tuple[int, float], ...]:
-    left = eigenvalues.flip(0).cumsum(0).flip(0)
-    most = min(MOST, len(eigenvalues) - 1)
-    return tuple((k, math.sqrt(float(left[k]) / len(eigenvalues))) for k in range(1, most + 1))
+def _ranked(values: torch.Tensor, rank: int) -> int:
+    """Index of the rank-th largest value, counted from 1."""
+    return int(values.topk(rank).indices[-1])
 
 
 def _line(x: torch.Tensor, y: torch.Tensor) -> tuple[float, float]:

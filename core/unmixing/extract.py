@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 
 from ..engine.method import Context, Sample
+from .archetypal import archetypal
 from .extraction import signal_basis, simplex_shares, unit_length
 from .minvol import minvol
 from .nfindr import nfindr
@@ -44,6 +45,9 @@ def extract(sample: Sample, count: int, settings: UnmixSettings, context: Contex
         context.check_cancelled()
         context.on_progress(0.5 + 0.5 * share)
 
+    if settings.extraction == "archetypal":
+        # The rim would weigh too much among the pixels that endmembers have to explain.
+        return archetypal(sample.pixels.to(context.device), count, context.generator(), on_round).endmembers
     if settings.extraction == "minvolnmf":
         seen = unit_length(pixels) if settings.normalize == "l2" else pixels
         start = seen[snpa(points, count).indices]

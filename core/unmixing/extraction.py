@@ -58,12 +58,12 @@ def unit_length(spectra: torch.Tensor) -> torch.Tensor:
 
 def simplex_shares(endmembers: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
     """Nearest points of the convex hull of the endmembers: a >= 0 and sum(a) = 1, [pixels, endmembers]."""
-    return ActiveSetSolver(endmembers, sum_to_one=True).to(pixels.device).solve(pixels.T).T
+    return ActiveSetSolver(endmembers, sum_to_one=True, pixels=len(pixels)).to(pixels.device).solve(pixels.T).T
 
 
 def cone_shares(endmembers: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:
     """Nearest points of the cone of the endmembers: a >= 0, [pixels, endmembers]."""
-    return ActiveSetSolver(endmembers, sum_to_one=False).to(pixels.device).solve(pixels.T).T
+    return ActiveSetSolver(endmembers, sum_to_one=False, pixels=len(pixels)).to(pixels.device).solve(pixels.T).T
 
 
 def capped_shares(endmembers: torch.Tensor, pixels: torch.Tensor) -> torch.Tensor:

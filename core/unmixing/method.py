@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import torch
@@ -17,7 +18,7 @@ from .check import check_unmix
 from .count import CountEvidence, estimate_count
 from .evidence import UnmixEvidence
 from .extract import extract
-from .library import near_duplicates, to_reflectance, to_bands
+from .library import near_duplicates, to_bands, to_reflectance
 from .model import UnmixModel, output_specs
 from .settings import UnmixSettings
 
@@ -58,6 +59,8 @@ class Unmix:
     def fit(self, sample: Sample, settings: Mapping[str, Any], context: Context) -> UnmixModel:
         """Find or take the endmembers."""
         chosen = UnmixSettings.from_mapping(settings)
+        given = ROLE in sample.tables or bool(sample.labelled)
+        chosen = replace(chosen, normalize=chosen.normalization(given))
         counted = None
         if ROLE in sample.tables:
             names, endmembers, source = _from_table(sample, context)
@@ -115,9 +118,7 @@ def _from_labels(sample: Sample) -> tuple[tuple[str, ...], torch.Tensor, str]:
     return tuple(sample.labelled), means, f"Mean spectra of labelled pixels ({counts})."
 
 
-def _from_image(
-    sample: Sample, settings: UnmixSettings, context: Context
-) -> tuple[CountEvidence, torch.Tensor]:
+def _from_image(sample: Sample, settings: UnmixSettings, context: Context) -> tuple[CountEvidence, torch.Tensor]:
     spread = sample.moments.covariance.diagonal()
     if float(spread.max()) <= 1e-12 * max(1e-12, float(sample.moments.mean.abs().max()) ** 2):
         raise InputError("The image is constant: all valid pixels are equal, so there is nothing to unmix.")

@@ -18,8 +18,8 @@ from ..bands import BandTable
 from ..engine.method import OutputSpec
 from ..report.ramps import categorical
 from ..spectra import Spectra
-from .active_set import rmse
 from .abundances import make_solver
+from .active_set import rmse
 from .evidence import UnmixEvidence
 from .extraction import unit_length
 from .settings import UnmixSettings

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 EXTRACTION_NAMES: dict[str, str] = {
+    "archetypal": "robust archetypal analysis of spectral directions",
     "snpa": "SNPA (successive nonnegative projection)",
     "vca": "VCA (vertex component analysis)",
     "nfindr": "N-FINDR (largest simplex)",
@@ -18,9 +19,16 @@ MODEL_NAMES: dict[str, str] = {
     "sunsal": "SUnSAL (not negative, few at a time)",
 }
 
-NORMALIZE_NAMES: dict[str, str] = {"none": "none", "l2": "spectra scaled to unit length before solving"}
+NORMALIZE_NAMES: dict[str, str] = {
+    "auto": "as fits the endmembers",
+    "none": "none",
+    "l2": "spectra scaled to unit length before solving",
+}
 
 CITATIONS: dict[str, str] = {
+    "archetypal": "Cutler, A. & Breiman, L. (1994): Archetypal analysis. Technometrics 36(4), 338-347. "
+    "doi:10.1080/00401706.1994.10485840; robust as in Chen, Y., Mairal, J. & Harchaoui, Z. (2014): Fast and robust "
+    "archetypal analysis for representation learning. IEEE CVPR.",
     "snpa": "Gillis, N. (2014): Successive nonnegative projection algorithm for robust nonnegative blind source "
     "separation. SIAM Journal on Imaging Sciences 7(2), 1420-1450. doi:10.1137/130946782",
     "vca": "Nascimento, J. M. P. & Bioucas-Dias, J. M. (2005): Vertex component analysis: a fast algorithm to unmix "

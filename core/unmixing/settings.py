@@ -9,9 +9,9 @@ from typing import Any
 
 from ..errors import InputError
 
-EXTRACTIONS: tuple[str, ...] = ("snpa", "vca", "nfindr", "minvolnmf")
+EXTRACTIONS: tuple[str, ...] = ("archetypal", "snpa", "vca", "nfindr", "minvolnmf")
 MODELS: tuple[str, ...] = ("fcls", "nnls", "ucls", "scaled", "sunsal")
-NORMALIZATIONS: tuple[str, ...] = ("none", "l2")
+NORMALIZATIONS: tuple[str, ...] = ("auto", "none", "l2")
 MAX_COUNT = 60
 
 
@@ -23,13 +23,14 @@ class UnmixSettings:
         count: number of endmembers, or None to find it out; ignored when endmembers or samples are given.
         extraction: how endmembers are found, one of ``EXTRACTIONS``.
         model: constraints on abundances, one of ``MODELS``.
-        normalize: ``l2`` scales pixels and endmembers to unit length before solving, one of ``NORMALIZATIONS``.
+        normalize: ``l2`` scales pixels and endmembers to unit length before solving, one of ``NORMALIZATIONS``; see
+            :meth:`normalization` for ``auto``.
     """
 
     count: int | None = None
-    extraction: str = "snpa"
+    extraction: str = "archetypal"
     model: str = "fcls"
-    normalize: str = "none"
+    normalize: str = "auto"
 
     def __post_init__(self) -> None:
         for name, words in (("extraction", EXTRACTIONS), ("model", MODELS), ("normalize", NORMALIZATIONS)):
@@ -37,6 +38,19 @@ class UnmixSettings:
                 raise InputError(f"{getattr(self, name)!r} is no known {name}: choose one of {', '.join(words)}.")
         if self.count is not None and not 1 <= self.count <= MAX_COUNT:
             raise InputError(f"{self.count} endmembers were asked for: choose 1 to {MAX_COUNT}, or leave it empty.")
+
+    def normalization(self, given: bool) -> str:
+        """What ``auto`` means: ``l2`` where only directions are known, else ``none``.
+
+        Archetypal analysis finds endmembers whatever their brightness, so abundances that have to sum to one must not
+        depend on it either. Spectra that the user gives are taken at their word.
+
+        Args:
+            given: True when the user gave the endmembers.
+        """
+        if self.normalize != "auto":
+            return self.normalize
+        return "l2" if self.extraction == "archetypal" and self.model == "fcls" and not given else "none"
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> UnmixSettings:
