@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Robust archetypal analysis of spectral directions: endmembers that explain most pixels, each a mean of real pixels.
 
-Model: a pixel's direction y / |y| lies in the cone of the endmembers, up to variability and a minority of pixels that hold
-something else; so brightness (shade, slope, water) does not matter, and the sum of distances, not of their squares, is
+Model: a pixel's direction y / |y| lies in the cone of the endmembers, up to variability and a minority of pixels that
+hold something else; so brightness (shade, slope, water) does not matter, and the sum of distances, not of their squares, is
 minimised. An endmember is a convex combination of local means of pixels, which no single odd pixel can be.
 
 1. Look at pixels in the signal subspace of as many axes as endmembers, scaled to unit length; average each with its
@@ -10,8 +10,8 @@ minimised. An endmember is a convex combination of local means of pixels, which 
 2. Pick the local means whose cone is nearest to all pixels: random far starts (archetypal analysis++: Mair and Sjolund,
    ICML 2024), then exchanges while they help (archetypoids: Vinue, Epifanio and Alemany, Comput. Stat. Data Anal. 87,
    2015).
-3. Refine to archetypes proper, with some more axes (Cutler and Breiman, Technometrics 36(4), 1994; robust by reweighting:
-   Chen, Mairal and Harchaoui, CVPR 2014).
+3. Refine to archetypes proper, with some more axes (Cutler and Breiman, Technometrics 36(4), 1994; robust by
+   reweighting: Chen, Mairal and Harchaoui, CVPR 2014).
 """
 
 from __future__ import annotations
