@@ -2,8 +2,9 @@
 """Robust archetypal analysis of spectral directions: endmembers that explain most pixels, each a mean of real pixels.
 
 Model: a pixel's direction y / |y| lies in the cone of the endmembers, up to variability and a minority of pixels that
-hold something else; so brightness (shade, slope, water) does not matter, and the sum of distances, not of their squares, is
-minimised. An endmember is a convex combination of local means of pixels, which no single odd pixel can be.
+hold something else; so brightness (shade, slope, water) does not matter. The sum of distances, not of their squares, is
+minimised, as far as they exceed what noise alone makes: noise turns dark pixels a lot, and that is no material. An
+endmember is a convex combination of local means of pixels, which no single odd pixel can be.
 
 1. Look at pixels in the signal subspace of as many axes as endmembers, scaled to unit length; average each with its
    nearest neighbours (smoothed separable factorisation: Nadisic, Gillis and Kervazo, Linear Algebra Appl. 676, 2023).
@@ -51,6 +52,7 @@ VANISHED = 1e-5
 def archetypal(
     pixels: torch.Tensor,
     count: int,
+    noise: torch.Tensor,
     generator: torch.Generator,
     on_round: Callable[[float], None] = lambda share: None,
 ) -> Extraction:
@@ -59,6 +61,7 @@ def archetypal(
     Args:
         pixels: float32 [pixels, bands].
         count: endmembers wanted.
+        noise: variance of the noise per band, [bands].
         generator: source of the draw, the directions and the starts (on the CPU).
         on_round: called with the finished share now and then; may raise to stop.
 
@@ -69,18 +72,25 @@ def archetypal(
     if count == 1:
         return Extraction(pixels.mean(dim=0, keepdim=True))
     drawn = pixels[torch.randperm(len(pixels), generator=generator)[:DRAWN_PIXELS].to(pixels.device)]
-    axes = drawn @ signal_subspace(pixels, count + FURTHER_AXES)
+    basis = signal_subspace(pixels, count + FURTHER_AXES)
+    axes = drawn @ basis
     coarse, fine = unit_length(axes[:, :count]), unit_length(axes)
+    blur = (
+        (noise.to(basis) @ basis.square()).clamp_min(0.0).cumsum(dim=0).sqrt()
+    )  # length of the noise in 1, 2, ... axes
+    length = torch.linalg.vector_norm(axes, dim=1).clamp_min(torch.finfo(axes.dtype).tiny)
     near = nearest(coarse, max(1, round(NEIGHBOUR_SHARE * len(drawn))))
     frame = _outermost(fine[near].mean(dim=1), generator)
-    search = _Search(coarse[:JUDGED_PIXELS], coarse[near[frame]].mean(dim=1))
+    search = _Search(
+        coarse[:JUDGED_PIXELS], (blur[count - 1] / length)[:JUDGED_PIXELS], coarse[near[frame]].mean(dim=1)
+    )
     found = []
     starts = max(2, START_WORK // count)
     for start in range(starts):
         found.append(search.improve(search.start(count, generator)))
         on_round((start + 1) / (starts + 1))
     promising = sorted(found, key=lambda result: result[0])[: max(1, REFINED_WORK // count)]
-    refined = [_refine(fine, fine[near[frame]].mean(dim=1), chosen) for _, chosen in promising]
+    refined = [_refine(fine, blur[-1] / length, fine[near[frame]].mean(dim=1), chosen) for _, chosen in promising]
     shares, objective = min(refined, key=lambda result: result[1][-1])
     return Extraction(shares @ drawn[near[frame]].mean(dim=1), None, objective)
 
@@ -92,15 +102,17 @@ def nearest(points: torch.Tensor, count: int) -> torch.Tensor:
 
 
 class _Search:
-    """Exchanges of local means for one another, judged by the mean distance of pixels to the cone.
+    """Exchanges of local means for one another, judged by the mean distance of pixels to the cone beyond their noise.
 
     Args:
         pixels: unit length, [pixels, axes].
+        blur: distance that noise alone makes, [pixels].
         frame: local means to choose from, [candidates, axes].
     """
 
-    def __init__(self, pixels: torch.Tensor, frame: torch.Tensor) -> None:
+    def __init__(self, pixels: torch.Tensor, blur: torch.Tensor, frame: torch.Tensor) -> None:
         self._pixels = pixels
+        self._blur = blur
         self._frame = frame
         self._power = frame.square().sum(dim=1).clamp_min(torch.finfo(frame.dtype).tiny)
 
@@ -127,7 +139,11 @@ class _Search:
             objective, chosen = lowest, trial
 
     def _objective(self, chosen: list[int]) -> float:
-        return float(torch.linalg.vector_norm(self._residual(chosen)[0], dim=1).mean())
+        return float(self._beyond_noise(torch.linalg.vector_norm(self._residual(chosen)[0], dim=1)).mean())
+
+    def _beyond_noise(self, distance: torch.Tensor) -> torch.Tensor:
+        """What is left of distances [pixels] without the noise."""
+        return (distance - self._blur).clamp_min(0.0)
 
     def _residual(self, chosen: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
         cone = self._frame[chosen]
@@ -138,7 +154,8 @@ class _Search:
         """Candidates with the lowest bound: each pixel goes towards the candidate as far as that brings it nearer."""
         residual = self._residual(chosen)[0]
         progress = (residual @ self._frame.T).clamp_min(0.0).square() / self._power
-        left = (residual.square().sum(dim=1, keepdim=True) - progress).clamp_min(0.0).sqrt().mean(dim=0)
+        distance = (residual.square().sum(dim=1, keepdim=True) - progress).clamp_min(0.0).sqrt()
+        left = (distance - self._blur[:, None]).clamp_min(0.0).mean(dim=0)
         left[chosen] = torch.inf
         return left.argsort()[:TRIED_ENTRIES].tolist()
 
@@ -150,8 +167,8 @@ class _Search:
             others = chosen[:exit_] + chosen[exit_ + 1 :] + [entry]
             cone, lost = self._frame[others], self._frame[chosen[exit_]][None]
             gap = torch.linalg.vector_norm(lost - cone_shares(cone, lost) @ cone)
-            bound = (residual.square().sum(dim=1) + (shares[:, exit_] * gap).square()).sqrt().mean()
-            missed.append((float(bound), others))
+            distance = (residual.square().sum(dim=1) + (shares[:, exit_] * gap).square()).sqrt()
+            missed.append((float(self._beyond_noise(distance).mean()), others))
         return [others for _, others in sorted(missed)[:TRIED_EXITS]]
 
 
@@ -164,8 +181,14 @@ def _outermost(points: torch.Tensor, generator: torch.Generator) -> torch.Tensor
     return torch.unique(torch.cat([along.argmax(dim=0), along.argmin(dim=0)]))
 
 
-def _refine(points: torch.Tensor, frame: torch.Tensor, chosen: list[int]) -> tuple[torch.Tensor, tuple[float, ...]]:
-    """Minimise the sum of distances |x - a B F| over B and a, rows of both summing to one; return B and the objective."""
+def _refine(
+    points: torch.Tensor, blur: torch.Tensor, frame: torch.Tensor, chosen: list[int]
+) -> tuple[torch.Tensor, tuple[float, ...]]:
+    """Minimise the sum of distances |x - a B F| beyond the noise over B and a, rows of both summing to one.
+
+    Returns:
+        B and the objective after each round.
+    """
     mixing = torch.zeros(len(chosen), len(frame), dtype=frame.dtype, device=frame.device)
     mixing[range(len(chosen)), chosen] = 1.0
     objective: list[float] = []
@@ -173,9 +196,12 @@ def _refine(points: torch.Tensor, frame: torch.Tensor, chosen: list[int]) -> tup
         archetypes = mixing @ frame
         shares = simplex_shares(archetypes, points)
         distance = torch.linalg.vector_norm(points - shares @ archetypes, dim=1)
-        objective.append(float(distance.mean()))
-        weights = 1.0 / distance.clamp_min(0.5 * float(distance.median()) + VANISHED)
-        weighted = shares * (weights / weights.max())[:, None]
+        beyond = (distance - blur).clamp_min(0.0)
+        objective.append(float(beyond.mean()))
+        weights = (beyond / distance.clamp_min(VANISHED)) / distance.clamp_min(
+            0.5 * float(distance.median()) + VANISHED
+        )
+        weighted = shares * (weights / weights.max().clamp_min(VANISHED))[:, None]
         mixing = _mixing_step(mixing, frame, weighted.T @ shares, weighted.T @ points)
     return mixing, tuple(objective)
 

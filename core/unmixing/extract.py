@@ -10,6 +10,7 @@ from .archetypal import archetypal
 from .extraction import signal_basis, simplex_shares, unit_length
 from .minvol import minvol
 from .nfindr import nfindr
+from .noise import noise_variance
 from .settings import UnmixSettings
 from .snpa import snpa
 from .vca import vca
@@ -47,7 +48,9 @@ def extract(sample: Sample, count: int, settings: UnmixSettings, context: Contex
 
     if settings.extraction == "archetypal":
         # The rim would weigh too much among the pixels that endmembers have to explain.
-        return archetypal(sample.pixels.to(context.device), count, context.generator(), on_round).endmembers
+        pixels = sample.pixels.to(context.device)
+        noise = noise_variance(sample.moments.correlation)
+        return archetypal(pixels, count, noise, context.generator(), on_round).endmembers
     if settings.extraction == "minvolnmf":
         seen = unit_length(pixels) if settings.normalize == "l2" else pixels
         start = seen[snpa(points, count).indices]
