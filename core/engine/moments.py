@@ -15,13 +15,12 @@ BLOCK_PIXELS = 4096
 class StreamingMoments:
     """Sums the mean and the correlation E[y y^T] of all pixels added.
 
-    Blocks are multiplied in float32 about a fixed origin and added up in float64, so that a small spread around a
-    large mean keeps its digits.
+    Blocks are multiplied in float32 about their own mean and added up in float64, so that a small spread around a
+    large mean keeps its digits, whatever came before.
     """
 
     def __init__(self, bands: int, device: torch.device | str = "cpu") -> None:
         self._count = 0
-        self._origin: torch.Tensor | None = None
         self._sum = torch.zeros(bands, dtype=torch.float64, device=device)
         self._square = torch.zeros(bands, bands, dtype=torch.float64, device=device)
         self._scratch = torch.empty(BLOCK_PIXELS, bands, device=device)
@@ -30,13 +29,14 @@ class StreamingMoments:
         """Add valid pixels, float32 [pixels, bands]."""
         if not len(pixels):
             return
-        if self._origin is None:
-            self._origin = pixels[:BLOCK_PIXELS].mean(dim=0)
         self._count += len(pixels)
         for block in pixels.split(BLOCK_PIXELS):
-            centred = torch.sub(block, self._origin, out=self._scratch[: len(block)])
-            self._sum += centred.sum(dim=0)
-            self._square += centred.T @ centred
+            origin = block.mean(dim=0)
+            centred = torch.sub(block, origin, out=self._scratch[: len(block)])
+            origin, left = origin.double(), centred.sum(dim=0).double()
+            total = left + len(block) * origin
+            self._sum += total
+            self._square += (centred.T @ centred) + torch.outer(origin, total) + torch.outer(left, origin)
 
     def result(self) -> Moments:
         """The moments so far, float64.
@@ -44,10 +44,6 @@ class StreamingMoments:
         Raises:
             InputError: no pixel was added.
         """
-        if self._origin is None:
+        if not self._count:
             raise InputError("The raster has no valid pixel: every pixel is nodata in at least one of the used bands.")
-        origin = self._origin.double()
-        shift = self._sum / self._count
-        cross = torch.outer(shift, origin)
-        correlation = self._square / self._count + cross + cross.T + torch.outer(origin, origin)
-        return Moments(self._count, origin + shift, correlation)
+        return Moments(self._count, self._sum / self._count, self._square / self._count)
