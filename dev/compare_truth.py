@@ -11,21 +11,17 @@ from pathlib import Path
 
 import numpy as np
 import rasterio
-from scipy.optimize import linear_sum_assignment
 
+from hyperres.core.quality.endmembers import match_endmembers
 from hyperres.core.raster.spectra_files import read_spectra
 from hyperres.core.spectra import Spectra
 
 
-def spectral_angles_deg(found: Spectra, true: Spectra) -> np.ndarray:
-    """Angles between found and true spectra in degrees, [found, true]; over the bands of the found ones."""
+def on_found_bands(found: Spectra, true: Spectra) -> np.ndarray:
+    """True spectra at the wavelengths of the found ones, [true, bands]."""
     if found.wavelength_nm is None or true.wavelength_nm is None:
         sys.exit("The tables of spectra must have wavelengths.")
-    found_values = np.array(found.values)
-    true_values = np.array([np.interp(found.wavelength_nm, true.wavelength_nm, row) for row in true.values])
-    found_unit = found_values / np.linalg.norm(found_values, axis=1, keepdims=True)
-    true_unit = true_values / np.linalg.norm(true_values, axis=1, keepdims=True)
-    return np.rad2deg(np.arccos(np.clip(found_unit @ true_unit.T, -1.0, 1.0)))
+    return np.array([np.interp(found.wavelength_nm, true.wavelength_nm, row) for row in true.values])
 
 
 def read_shares(path: Path) -> np.ndarray:
@@ -39,16 +35,14 @@ def main() -> None:
     folder, scene = Path(sys.argv[1]), Path(sys.argv[2])
     found, _ = read_spectra(folder / "endmembers.csv")
     true, _ = read_spectra(scene.with_name(f"{scene.stem}_endmembers.csv"))
-    angles = spectral_angles_deg(found, true)
-    rows, columns = linear_sum_assignment(angles)
-    found_shares = read_shares(folder / "abundances.tif")[rows]
-    true_shares = read_shares(scene.with_name(f"{scene.stem}_abundances.tif"))[columns]
+    match = match_endmembers(on_found_bands(found, true), np.array(found.values))
+    found_shares = read_shares(folder / "abundances.tif")[list(match.found)]
+    true_shares = read_shares(scene.with_name(f"{scene.stem}_abundances.tif"))[list(match.true)]
     rmse = np.sqrt(np.nanmean((found_shares - true_shares) ** 2, axis=(1, 2)))
     print(f"\nAgainst the scene's truth ({len(found)} found, {len(true)} true materials):")
-    for row, column, error in sorted(zip(rows, columns, rmse), key=lambda pair: angles[pair[0], pair[1]]):
-        pair = f"{found.names[row]} is {true.names[column]}"
-        print(f"  {pair:<30} {angles[row, column]:5.1f} degrees, share RMSE {error:.3f}")
-    print(f"  {'mean of the pairs':<30} {angles[rows, columns].mean():5.1f} degrees, share RMSE {rmse.mean():.3f}")
+    for i, j, degrees, error in sorted(zip(match.found, match.true, match.degrees, rmse), key=lambda row: row[2]):
+        print(f"  {f'{found.names[i]} is {true.names[j]}':<30} {degrees:5.1f} degrees, share RMSE {error:.3f}")
+    print(f"  {'mean of the pairs':<30} {match.mean_sad_deg:5.1f} degrees, share RMSE {rmse.mean():.3f}")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import torch
 
+from ..errors import InputError
 from .active_set import ActiveSetSolver
 from .settings import UnmixSettings
 from .sunsal import SunsalSolver
@@ -28,6 +29,8 @@ def make_solver(endmembers: torch.Tensor, settings: UnmixSettings) -> Solve:
     Raises:
         InputError: an endmember holds something that is no finite number.
     """
+    if not endmembers.isfinite().all():
+        raise InputError("An endmember has a missing value: leave out that band or that endmember.")
     if settings.model == "ucls":
         inverse = torch.linalg.pinv(endmembers.double().T).to(endmembers.dtype)
         return lambda pixels: inverse @ pixels

@@ -18,6 +18,9 @@ import torch
 from .extraction import Extraction, capped_shares, check_count, simplex_shares
 from .snpa import snpa
 
+CONVERGED = 1e-5
+"""Relative fall of the objective in one round below which nothing more is to come."""
+
 
 @dataclass(frozen=True)
 class MinVolSettings:
@@ -26,7 +29,7 @@ class MinVolSettings:
     Attributes:
         weight: lambda relative to the start's misfit over the start's log det.
         delta: added to the diagonal of E E^T before log det.
-        rounds: alternations of the two steps.
+        rounds: most alternations of the two steps.
         inner: gradient steps per spectra step.
         sum_to_one: exact-sum-one abundances instead of at most one.
         target: wanted relative misfit ||X - A E|| / ||X||; lambda is steered towards it when given.
@@ -34,7 +37,7 @@ class MinVolSettings:
 
     weight: float = 0.1
     delta: float = 0.1
-    rounds: int = 100
+    rounds: int = 300
     inner: int = 10
     sum_to_one: bool = False
     target: float | None = None
@@ -73,6 +76,8 @@ def minvol(
         if settings.target is not None:
             weight *= _steer(math.sqrt(misfit / power) - settings.target)
         on_round((done + 1) / settings.rounds)
+        if settings.target is None and objective[-2] - objective[-1] < CONVERGED * abs(objective[-1]):
+            break
     return Extraction(spectra, None, tuple(objective))
 
 
