@@ -65,7 +65,7 @@ class _Worker:
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._last_words: deque[str] = deque(maxlen=40)
         try:
-            self._process = subprocess.Popen(  # a list, no shell: nothing is interpreted
+            self._process = subprocess.Popen(  # nosec B603 - a list, no shell: nothing is interpreted
                 [str(interpreter), "-I", str(BOOTSTRAP), "--supervised"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -230,7 +230,7 @@ def create_commands(windows: bool | None = None) -> str:
 
 
 def _ask(command: list[str], timeout_s: float) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # a list, no shell: nothing is interpreted
+    return subprocess.run(  # nosec B603 - a list, no shell: nothing is interpreted
         command,
         stdin=subprocess.DEVNULL,
         capture_output=True,

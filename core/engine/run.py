@@ -14,7 +14,7 @@ import torch
 from ..bands import BandChoice, choose_bands
 from ..errors import InputError
 from ..raster.cube import read_header
-from ..raster.header import RasterHeader
+from ..raster.header import RasterHeader, check_spectral
 from ..raster.scale import REFLECTANCE_HIGH, detect_scale
 from ..raster.spectra_files import read_spectra, write_csv, write_sli
 from ..raster.target import check_distinct, check_target
@@ -23,7 +23,7 @@ from ..report.page import render
 from ..spectra import Spectra
 from . import provenance
 from .device import choose_device
-from .inspect import glance
+from .glance import glance
 from .job import Job, Result
 from .journal import Journal, fingerprint
 from .method import Context, Method, Model, Sample
@@ -84,6 +84,7 @@ class _Run:
         if "image" not in job.inputs:
             raise InputError("The job names no input raster ('image').")
         header = read_header(job.inputs["image"])
+        check_spectral(header)
         tables = self._read_tables()
         self._check_targets()
         scale, is_reflectance, choice = self._look(header)

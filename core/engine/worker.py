@@ -17,10 +17,10 @@ from typing import TextIO
 
 from ..errors import Cancelled, EnvironmentMissingError, HyperResError, InputError
 from . import protocol
+from .interpreter import REQUIRED
 from .job import Job
 from .protocol import Reporter
 
-REQUIRED = ("torch", "numpy", "scipy", "rasterio", "safetensors")
 FAILED, BROKEN, CANCELLED = 1, 2, 3
 """Exit codes: refused or failed with a sentence, a defect of ours, cancelled."""
 
