@@ -177,7 +177,7 @@ def peers(scene: Scene, seeds: int) -> dict[str, list[np.ndarray]]:
     try:
         from pysptools.eea import eea, nfindr
     except ImportError:
-        print("pysptools is not installed (pip install pysptools matplotlib): no peer to compare with")
+        print("pysptools is not installed (pip install pysptools matplotlib scikit-learn): no peer to compare with")
         return {}
     pixels, count = scene.pixels.astype(float), len(scene.endmembers)
     runs = []

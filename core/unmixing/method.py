@@ -20,6 +20,7 @@ from .evidence import UnmixEvidence
 from .extract import extract
 from .library import near_duplicates, to_bands, to_reflectance
 from .model import UnmixModel, output_specs
+from .references import EXTRACTION_NAMES
 from .settings import UnmixSettings
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Unmix:
         else:
             counted, endmembers = _from_image(sample, chosen, context)
             names = tuple(f"Endmember {i + 1}" for i in range(len(endmembers)))
-            source = f"Found in the image by {chosen.extraction.upper()}."
+            source = f"Found in the image by {EXTRACTION_NAMES[chosen.extraction]}."
         evidence = _evidence(sample.table, names, endmembers, source, chosen, counted)
         for sentence in evidence.cautions():
             context.on_warning(sentence)
