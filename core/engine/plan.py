@@ -64,7 +64,8 @@ def make_plan(
     budget = (memory_mb or DEFAULT_BUDGET_MB) * 2**20
     pixel_bytes = bands * (np.dtype(header.dtypes[0]).itemsize + 8) + 128
     height, width = _tile_shape(header, min(TILE_PIXELS, budget // (2 * pixel_bytes)))
-    tile_bytes = (height + 2 * halo_px) * (width + 2 * halo_px) * pixel_bytes
+    rows, cols = min(height + 2 * halo_px, header.grid.height), min(width + 2 * halo_px, header.grid.width)
+    tile_bytes = rows * cols * pixel_bytes
     if tile_bytes > budget:
         raise MemoryBudgetError(
             f"One tile of {height} x {width} pixels with {bands} bands needs {tile_bytes / 2**20:.0f} MB but the "
