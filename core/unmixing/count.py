@@ -90,12 +90,14 @@ def estimate_count(sample: Sample, context: Context) -> CountEvidence:
     eigenvalues, vectors = eigenvalues.flip(0).clamp_min(0.0), vectors.flip(1)
     votes = (scree_elbow(eigenvalues), last_fall(errors, CLEAR_FALL), last_fall(robust, ROBUST_FALL))
     bands = len(eigenvalues)
+    elbow = sorted(votes)[1]
     per_band = math.sqrt(points.shape[1] / bands)
     return CountEvidence(
-        count=sorted(votes)[1],
+        count=min(elbow, bands),
         reason=(
             f"The median of three elbows: eigenvalues {votes[0]}, error of the growing hull {votes[1]}, the same "
             f"without outliers {votes[2]}."
+            + (f" But no more than {bands} can be told apart in {bands} bands." if elbow > bands else "")
         ),
         hysime=hysime_count(moments),
         nwhfc=nwhfc(moments),
