@@ -19,8 +19,10 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import scipy.linalg
 import torch
 from scipy.io import loadmat
 
@@ -179,12 +181,14 @@ def peers(scene: Scene, seeds: int) -> dict[str, list[np.ndarray]]:
     except ImportError:
         print("pysptools is not installed (pip install pysptools matplotlib scikit-learn): no peer to compare with")
         return {}
+    # pysptools calls a determinant that SciPy has dropped since; this is the same number.
+    scipy.linalg._flinalg = SimpleNamespace(sdet_c=lambda matrix: (np.linalg.det(matrix), 0))
     pixels, count = scene.pixels.astype(float), len(scene.endmembers)
     runs = []
     for seed in range(seeds):
         np.random.seed(seed)
-        runs.append(np.asarray(nfindr.NFINDR(pixels, count)[0]))
-    atgp = np.asarray(eea.ATGP(pixels, count)[0])
+        runs.append(np.asarray(nfindr.NFINDR(pixels, count)[0], dtype=np.float32))
+    atgp = np.asarray(eea.ATGP(pixels, count)[0], dtype=np.float32)
     return {"py N-FINDR": runs, "py ATGP": [atgp]}
 
 
