@@ -8,8 +8,7 @@ them the benchmark says so. Endmembers are searched blindly but for their number
 Hungarian method on the spectral angle. Spectra are in reflectance as stored (Jasper: divided by its maximum value);
 ``fcls-l2`` is FCLS with pixels and endmembers scaled to unit length. SAD is the mean spectral angle distance in
 degrees, RMSE that of the abundances over all endmembers and pixels. Where there is randomness: median and worst over
-the seeds. The rows of ``py`` are pysptools' own extractions (its releases hold N-FINDR and ATGP, no VCA), solved by
-the same exact models.
+the seeds. The row ``py N-FINDR`` is pysptools' own, solved by the same exact models; its releases hold no VCA.
 """
 
 from __future__ import annotations
@@ -177,7 +176,7 @@ def context(seed: int) -> Context:
 def peers(scene: Scene, seeds: int) -> dict[str, list[np.ndarray]]:
     """Endmembers by pysptools, nothing when it is not installed."""
     try:
-        from pysptools.eea import eea, nfindr
+        from pysptools.eea import nfindr
     except ImportError:
         print("pysptools is not installed (pip install pysptools matplotlib scikit-learn): no peer to compare with")
         return {}
@@ -188,8 +187,7 @@ def peers(scene: Scene, seeds: int) -> dict[str, list[np.ndarray]]:
     for seed in range(seeds):
         np.random.seed(seed)
         runs.append(np.asarray(nfindr.NFINDR(pixels, count)[0], dtype=np.float32))
-    atgp = np.asarray(eea.ATGP(pixels, count)[0], dtype=np.float32)
-    return {"py N-FINDR": runs, "py ATGP": [atgp]}
+    return {"py N-FINDR": runs}
 
 
 if __name__ == "__main__":
