@@ -36,8 +36,8 @@ class UnmixSettings:
         for name, words in (("extraction", EXTRACTIONS), ("model", MODELS), ("normalize", NORMALIZATIONS)):
             if getattr(self, name) not in words:
                 raise InputError(f"{getattr(self, name)!r} is no known {name}: choose one of {', '.join(words)}.")
-        if self.count is not None and not 1 <= self.count <= MAX_COUNT:
-            raise InputError(f"{self.count} endmembers were asked for: choose 1 to {MAX_COUNT}, or leave it empty.")
+        if self.count is not None and not (type(self.count) is int and 1 <= self.count <= MAX_COUNT):
+            raise InputError(f"{self.count!r} endmembers were asked for: choose 1 to {MAX_COUNT}, or leave it empty.")
 
     def normalization(self, given: bool) -> str:
         """What ``auto`` means: ``l2`` where only directions are known, else ``none``.
