@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import zlib
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..raster.target import parts_of
 from .job import Job
 
 MODEL_NAME = "model.safetensors"
@@ -31,17 +33,17 @@ def fingerprint(job: Job, facts: Sequence[str]) -> str:
         facts: whatever else decides about the result: versions, device, tiling.
     """
     record = {key: value for key, value in asdict(job).items() if key != "workers"}
-    files = [*job.inputs.values(), *job.tables.values()]
-    states = [(path, _state(Path(path))) for path in files]
+    files = [part for path in (*job.inputs.values(), *job.tables.values()) for part in parts_of(Path(path))]
+    states = [(str(path), _state(path)) for path in files]
     text = json.dumps([record, states, list(facts)], sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _state(path: Path) -> tuple[int, int] | None:
     """Size and time of change, or None for what is no plain file (a GDAL connection string)."""
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
-    status = path.stat()
+    status = os.stat(path)
     return status.st_size, status.st_mtime_ns
 
 

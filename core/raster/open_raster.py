@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,7 +65,7 @@ def open_raster(path: str, direct: bool = False) -> rasterio.DatasetReader:
         with rasterio.Env(GTIFF_DIRECT_IO="YES" if direct else "NO"):
             return rasterio.open(path)
     except (RasterioIOError, CRSError, UnicodeError, ValueError) as error:
-        if ":" not in path and not path.startswith("/vsi") and not Path(path).exists():
+        if ":" not in path and not path.startswith("/vsi") and not os.path.exists(path):
             raise InputError(f"The raster {path} does not exist: check the path.") from error
         raise InputError(f"{path} is no raster that GDAL opens: choose another file.") from error
 
@@ -94,7 +95,7 @@ def _check_complete(dataset: rasterio.DatasetReader) -> None:
 
 
 def _file_bytes(path: str) -> int:
-    return Path(path).stat().st_size if Path(path).is_file() else 0
+    return os.path.getsize(path) if os.path.isfile(path) else 0  # also where the path is a long GDAL connection string
 
 
 def _no_bands(path: str, subdatasets: list[str]) -> str:

@@ -12,7 +12,10 @@ from ..errors import InputError
 
 GEOTIFF_EXTENSIONS = ("tif", "tiff")
 ENVI_EXTENSIONS = ("bsq", "dat", "img")
+HEADER = ".hdr"
 RASTER_EXTENSIONS = GEOTIFF_EXTENSIONS + ENVI_EXTENSIONS
+LONGEST_NAME = 200
+"""Bytes of a file name: file systems take 255, and temporary files and those beside a raster have longer names."""
 
 
 def check_target(path: str | Path, inputs: Iterable[str | Path] = (), raster: bool = True) -> None:
@@ -28,15 +31,31 @@ def check_target(path: str | Path, inputs: Iterable[str | Path] = (), raster: bo
     """
     target = Path(path)
     folder = target.absolute().parent
+    if len(os.fsencode(target.name)) > LONGEST_NAME:
+        raise InputError(f"The name {target.name[:20]}... is too long: use at most {LONGEST_NAME} letters.")
     if target.is_dir():
         raise InputError(f"{target} is a folder: give the name of a file in it.")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{target} is no ordinary file: choose another name for the output.")
+    if target.suffix.lower() == HEADER:
+        raise InputError(f"{target.name} has the extension of header files: choose another one for the output.")
     if raster and target.suffix.lstrip(".").lower() not in RASTER_EXTENSIONS:
         known = ", ".join(f".{extension}" for extension in RASTER_EXTENSIONS)
         raise InputError(f"{target.name} has no extension of a known raster format: use one of {known}.")
     if not folder.is_dir():
         raise InputError(f"The folder {folder} does not exist: create it or choose another one.")
-    if any(_same_file(target, Path(source)) for source in inputs):
+    sources = [part for source in inputs for part in parts_of(Path(source))]
+    if any(_same_file(target, source) for source in sources):
         raise InputError(f"{target} is also an input: choose another name for the output.")
+    header = target.with_suffix(HEADER)
+    if (
+        _has_header(target)
+        and header.exists()
+        and (not target.exists() or any(_same_file(header, source) for source in sources))
+    ):
+        raise InputError(
+            f"{header} exists and belongs to another file, but {target.name} would replace it: choose another name."
+        )
     if not os.access(folder, os.W_OK | os.X_OK) or (target.exists() and not os.access(target, os.W_OK)):
         raise InputError(f"{target} cannot be written: choose a folder where you may write.")
 
@@ -49,11 +68,17 @@ def check_distinct(paths: Iterable[str | Path]) -> None:
     """
     taken: dict[str, Path] = {}
     for path in map(Path, paths):
-        for name in (path, path.with_suffix(".hdr")) if _has_header(path) else (path,):
+        for name in (path, path.with_suffix(HEADER)) if _has_header(path) else (path,):
             key = os.path.normcase(name.absolute())
             if key in taken:
                 raise InputError(f"{taken[key]} and {path} would overwrite each other: give them different names.")
             taken[key] = path
+
+
+def parts_of(source: Path) -> list[Path]:
+    """An input and the files beside it that say how to read it, or that it says how to read."""
+    names = [source.with_suffix(ending) for ending in (HEADER, ".sli", "")] if source.suffix else []
+    return [source, *(name for name in (*names, Path(f"{source}{HEADER}")) if os.path.isfile(name))]
 
 
 def _has_header(path: Path) -> bool:

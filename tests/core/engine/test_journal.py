@@ -58,3 +58,6 @@ def test_the_fingerprint_follows_job_file_and_facts_but_not_the_number_of_worker
     assert mark != fingerprint(job, ["cuda"])
     image.write_bytes(b"abcd")
     assert mark != fingerprint(job, ["cpu"])
+    mark = fingerprint(job, ["cpu"])
+    (tmp_path / "in.hdr").write_text("ENVI\nbbl = {0, 1}\n", encoding="utf-8")
+    assert mark != fingerprint(job, ["cpu"])

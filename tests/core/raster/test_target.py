@@ -39,6 +39,34 @@ def test_an_input_is_never_replaced_whatever_it_is_called(tmp_path):
     check_target(tmp_path / "other.tif", [source])
 
 
+def test_the_header_of_another_file_is_never_replaced(tmp_path):
+    cube, spectra = tmp_path / "cube.dat", tmp_path / "spectra.sli"
+    for name in ("cube.dat", "cube.hdr", "spectra.sli", "spectra.hdr"):
+        (tmp_path / name).touch()
+    refused("cube.hdr", tmp_path / "cube.bsq", [cube])
+    refused("cube.hdr", tmp_path / "cube.sli", raster=False)
+    refused("spectra.hdr", tmp_path / "spectra.dat", [cube, spectra])
+    refused("also an input", spectra, [tmp_path / "spectra.hdr"], raster=False)
+    refused("header", tmp_path / "report.hdr", raster=False)
+    (tmp_path / "cube.bsq").touch()
+    refused("cube.hdr", tmp_path / "cube.bsq", [cube])
+    check_target(cube)  # it may replace itself, together with its header
+    check_target(tmp_path / "cube.tif", [cube])
+
+
+def test_endless_names_are_refused(tmp_path):
+    refused("too long", tmp_path / f"{'a' * 220}.tif")
+    refused("too long", tmp_path / f"{'a' * 300}.tif")
+    refused("too long", tmp_path / f"{'日' * 80}.tif")
+    check_target(tmp_path / f"{'a' * 190}.tif")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_what_is_no_ordinary_file_is_never_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe.tif")
+    refused("ordinary", tmp_path / "pipe.tif")
+
+
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 def test_a_locked_folder_is_refused(tmp_path):
     tmp_path.chmod(0o500)
