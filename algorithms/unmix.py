@@ -102,7 +102,7 @@ class UnmixAlgorithm(MixingAlgorithm):
                     tr(
                         "l2: pixels and endmembers are scaled to unit length before solving, which lessens the effect "
                         "of brightness and can change abundances much. none: they are taken as they are. auto: l2 for "
-                        "fcls with endmembers that archetypal found, none otherwise."
+                        "fcls where the image's brightness varies beyond what mixing explains, none otherwise."
                     ),
                 )
             )

@@ -21,32 +21,25 @@ from collections.abc import Callable
 
 import torch
 
-from .extraction import (
-    Extraction,
-    check_count,
-    cone_shares,
-    signal_subspace,
-    simplex_shares,
-    too_few_distinct,
-    unit_length,
-)
+from .archetype_search import Search
+from .extraction import Extraction, check_count, signal_subspace, simplex_shares, unit_length
 
 DRAWN_PIXELS = 4000
-JUDGED_PIXELS = 2000
+JUDGED_PIXELS = 1000
 """Pixels that exchanges are judged by."""
-NEIGHBOUR_SHARE = 0.005
-"""Share of the pixels that one local mean is taken over."""
+NEIGHBOUR_SHARE, CORE_SHARE = 0.01, 0.0025
+"""Largest share of the pixels that one local mean is taken over, and the share that shows how dense they lie there."""
+REACH = 2.0
+"""How far neighbours may be, in distances of the last neighbour of the core: a small patch is not mixed with others."""
 FURTHER_AXES = 3
 """Axes of the signal subspace beyond the count that the refinement sees."""
-FRAME_DIRECTIONS = 1000
-START_WORK, REFINED_WORK = 40, 16
-"""Starts, and starts that are refined, times the number of endmembers: many endmembers cost more and vary less."""
-TRIED_ENTRIES, TRIED_EXITS = 4, 2
-"""Exchanges judged exactly per round, of those that a bound calls most promising."""
-WORTHWHILE = 1e-4
-"""Relative fall of the objective below which an exchange is not made."""
+FRAME_DIRECTIONS = 200
+STARTS = 24
+REFINED_WORK = 12
+"""Choices that are refined, times the number of endmembers: many endmembers cost more and vary less."""
 REFINEMENTS, GRADIENT_STEPS = 40, 50
 VANISHED = 1e-5
+EVERYWHERE = slice(None)
 
 
 def archetypal(
@@ -75,110 +68,63 @@ def archetypal(
     basis = signal_subspace(pixels, count + FURTHER_AXES)
     axes = drawn @ basis
     coarse, fine = unit_length(axes[:, :count]), unit_length(axes)
-    blur = (
-        (noise.to(basis) @ basis.square()).clamp_min(0.0).cumsum(dim=0).sqrt()
-    )  # length of the noise in 1, 2, ... axes
     length = torch.linalg.vector_norm(axes, dim=1).clamp_min(torch.finfo(axes.dtype).tiny)
-    near = nearest(coarse, max(1, round(NEIGHBOUR_SHARE * len(drawn))))
-    frame = _outermost(fine[near].mean(dim=1), generator)
-    search = _Search(
-        coarse[:JUDGED_PIXELS], (blur[count - 1] / length)[:JUDGED_PIXELS], coarse[near[frame]].mean(dim=1)
-    )
+    # Length of the noise in the first 1, 2, ... axes.
+    noise_length = (noise.to(basis) @ basis.square()).clamp_min(0.0).cumsum(dim=0).sqrt()
+    local = LocalMeans(coarse)
+    frame = torch.unique(torch.cat([_outermost(local.of(points), generator) for points in (coarse, fine)]))
+    blur = noise_length[count - 1] / length
+    search = Search(coarse[:JUDGED_PIXELS], blur[:JUDGED_PIXELS], local.of(coarse, frame))
     found = []
-    starts = max(2, START_WORK // count)
-    for start in range(starts):
+    for start in range(STARTS):
         found.append(search.improve(search.start(count, generator)))
-        on_round((start + 1) / (starts + 1))
-    promising = sorted(found, key=lambda result: result[0])[: max(1, REFINED_WORK // count)]
-    refined = [_refine(fine, blur[-1] / length, fine[near[frame]].mean(dim=1), chosen) for _, chosen in promising]
-    shares, objective = min(refined, key=lambda result: result[1][-1])
-    return Extraction(shares @ drawn[near[frame]].mean(dim=1), None, objective)
+        on_round((start + 1) / (STARTS + 1))
+    promising = _distinct(found)[: max(1, REFINED_WORK // count)]
+    refined = [_refine(fine, noise_length[-1] / length, local.of(fine, frame), chosen) for chosen in promising]
+    mixing, objective = min(refined, key=lambda result: result[1][-1])
+    return Extraction(mixing @ local.of(drawn, frame), None, objective)
+
+
+class LocalMeans:
+    """Means of points over their nearest neighbours.
+
+    Args:
+        points: where neighbours are looked for, [points, axes].
+    """
+
+    def __init__(self, points: torch.Tensor) -> None:
+        core = max(1, round(CORE_SHARE * len(points)))
+        self._indices = nearest(points, max(1, round(NEIGHBOUR_SHARE * len(points))))
+        distance = torch.linalg.vector_norm(points[self._indices] - points[:, None], dim=2)
+        near = (distance <= REACH * distance[:, core - 1 : core]).to(points.dtype)
+        self._weights = near / near.sum(dim=1, keepdim=True)
+
+    def of(self, values: torch.Tensor, where: torch.Tensor | slice = EVERYWHERE) -> torch.Tensor:
+        """Local means of any values of the points, [points, anything], at all points or at the given indices."""
+        return torch.einsum("pn,pnv->pv", self._weights[where], values[self._indices[where]])
 
 
 def nearest(points: torch.Tensor, count: int) -> torch.Tensor:
-    """Indices of the nearest points of each point, itself included, int64 [points, count]."""
+    """Indices of the nearest points of each point, itself included, nearest first, int64 [points, count]."""
     rows = [torch.cdist(part, points).topk(count, largest=False).indices for part in points.split(1000)]
     return torch.cat(rows)
 
 
-class _Search:
-    """Exchanges of local means for one another, judged by the mean distance of pixels to the cone beyond their noise.
-
-    Args:
-        pixels: unit length, [pixels, axes].
-        blur: distance that noise alone makes, [pixels].
-        frame: local means to choose from, [candidates, axes].
-    """
-
-    def __init__(self, pixels: torch.Tensor, blur: torch.Tensor, frame: torch.Tensor) -> None:
-        self._pixels = pixels
-        self._blur = blur
-        self._frame = frame
-        self._power = frame.square().sum(dim=1).clamp_min(torch.finfo(frame.dtype).tiny)
-
-    def start(self, count: int, generator: torch.Generator) -> list[int]:
-        """Draw candidates, each with a chance that grows with its squared distance to the cone of those before."""
-        chosen = [int(torch.randint(len(self._frame), (1,), generator=generator))]
-        while len(chosen) < count:
-            cone = self._frame[chosen]
-            distance = (self._frame - cone_shares(cone, self._frame) @ cone).square().sum(dim=1)
-            if float(distance.max()) < VANISHED**2:
-                raise too_few_distinct(len(chosen), count)
-            chosen.append(int(torch.multinomial(distance.cpu(), 1, generator=generator)))
-        return chosen
-
-    def improve(self, chosen: list[int]) -> tuple[float, list[int]]:
-        """Exchange while it helps; return the objective and the choice."""
-        objective = self._objective(chosen)
-        while True:
-            trials = [self._exchanged(chosen, entry) for entry in self._entries(chosen)]
-            judged = [(self._objective(trial), trial) for exits in trials for trial in exits]
-            lowest, trial = min(judged, key=lambda result: result[0])
-            if lowest >= objective * (1 - WORTHWHILE):
-                return objective, chosen
-            objective, chosen = lowest, trial
-
-    def _objective(self, chosen: list[int]) -> float:
-        return float(self._beyond_noise(torch.linalg.vector_norm(self._residual(chosen)[0], dim=1)).mean())
-
-    def _beyond_noise(self, distance: torch.Tensor) -> torch.Tensor:
-        """What is left of distances [pixels] without the noise."""
-        return (distance - self._blur).clamp_min(0.0)
-
-    def _residual(self, chosen: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        cone = self._frame[chosen]
-        shares = cone_shares(cone, self._pixels)
-        return self._pixels - shares @ cone, shares
-
-    def _entries(self, chosen: list[int]) -> list[int]:
-        """Candidates with the lowest bound: each pixel goes towards the candidate as far as that brings it nearer."""
-        residual = self._residual(chosen)[0]
-        progress = (residual @ self._frame.T).clamp_min(0.0).square() / self._power
-        distance = (residual.square().sum(dim=1, keepdim=True) - progress).clamp_min(0.0).sqrt()
-        left = (distance - self._blur[:, None]).clamp_min(0.0).mean(dim=0)
-        left[chosen] = torch.inf
-        return left.argsort()[:TRIED_ENTRIES].tolist()
-
-    def _exchanged(self, chosen: list[int], entry: int) -> list[list[int]]:
-        """The choice with the entry in place of those missed least: used little, or near to the cone of the others."""
-        residual, shares = self._residual([*chosen, entry])
-        missed = []
-        for exit_ in range(len(chosen)):
-            others = chosen[:exit_] + chosen[exit_ + 1 :] + [entry]
-            cone, lost = self._frame[others], self._frame[chosen[exit_]][None]
-            gap = torch.linalg.vector_norm(lost - cone_shares(cone, lost) @ cone)
-            distance = (residual.square().sum(dim=1) + (shares[:, exit_] * gap).square()).sqrt()
-            missed.append((float(self._beyond_noise(distance).mean()), others))
-        return [others for _, others in sorted(missed)[:TRIED_EXITS]]
+def _distinct(found: list[tuple[float, list[int]]]) -> list[list[int]]:
+    """Choices in order of their objective, each once."""
+    choices: dict[frozenset[int], list[int]] = {}
+    for _, chosen in sorted(found, key=lambda result: result[0]):
+        choices.setdefault(frozenset(chosen), chosen)
+    return list(choices.values())
 
 
 def _outermost(points: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Sorted indices of the extreme points along random directions, all axes weighing alike."""
+    """Indices of the extreme points along random directions, all axes weighing alike."""
     centred = points - points.mean(dim=0)
     whitened = centred / centred.std(dim=0).clamp_min(torch.finfo(points.dtype).tiny)
     directions = torch.randn(points.shape[1], FRAME_DIRECTIONS, generator=generator).to(points)
     along = whitened @ directions
-    return torch.unique(torch.cat([along.argmax(dim=0), along.argmin(dim=0)]))
+    return torch.cat([along.argmax(dim=0), along.argmin(dim=0)])
 
 
 def _refine(
@@ -198,9 +144,8 @@ def _refine(
         distance = torch.linalg.vector_norm(points - shares @ archetypes, dim=1)
         beyond = (distance - blur).clamp_min(0.0)
         objective.append(float(beyond.mean()))
-        weights = (beyond / distance.clamp_min(VANISHED)) / distance.clamp_min(
-            0.5 * float(distance.median()) + VANISHED
-        )
+        floor = 0.5 * float(distance.median()) + VANISHED
+        weights = beyond / distance.clamp_min(VANISHED) / distance.clamp_min(floor)
         weighted = shares * (weights / weights.max().clamp_min(VANISHED))[:, None]
         mixing = _mixing_step(mixing, frame, weighted.T @ shares, weighted.T @ points)
     return mixing, tuple(objective)

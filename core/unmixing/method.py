@@ -14,6 +14,7 @@ from ..engine.method import Context, OutputSpec, Sample
 from ..errors import InputError
 from ..spectra import Spectra
 from . import report as unmix_report
+from .brightness import STRONG, brightness_spread
 from .check import check_unmix
 from .count import CountEvidence, estimate_count
 from .evidence import UnmixEvidence
@@ -60,8 +61,6 @@ class Unmix:
     def fit(self, sample: Sample, settings: Mapping[str, Any], context: Context) -> UnmixModel:
         """Find or take the endmembers."""
         chosen = UnmixSettings.from_mapping(settings)
-        given = ROLE in sample.tables or bool(sample.labelled)
-        chosen = replace(chosen, normalize=chosen.normalization(given))
         counted = None
         if ROLE in sample.tables:
             names, endmembers, source = _from_table(sample, context)
@@ -71,6 +70,8 @@ class Unmix:
             counted, endmembers = _from_image(sample, chosen, context)
             names = tuple(f"Endmember {i + 1}" for i in range(len(endmembers)))
             source = f"Found in the image by {EXTRACTION_NAMES[chosen.extraction]}."
+        if chosen.normalize == "auto":
+            chosen = replace(chosen, normalize=_normalization(endmembers, sample, chosen, context))
         evidence = _evidence(sample.table, names, endmembers, source, chosen, counted)
         for sentence in evidence.cautions():
             context.on_warning(sentence)
@@ -127,6 +128,20 @@ def _from_image(sample: Sample, settings: UnmixSettings, context: Context) -> tu
     context.on_progress(0.5)
     count = settings.count or counted.count
     return counted, extract(sample, count, settings, context)
+
+
+def _normalization(endmembers: torch.Tensor, sample: Sample, settings: UnmixSettings, context: Context) -> str:
+    """What ``auto`` means here; spectra that the user gave are taken at their word."""
+    if settings.model != "fcls" or not len(sample.pixels):
+        return "none"
+    spread = brightness_spread(endmembers, sample.pixels)
+    if spread < STRONG:
+        return "none"
+    context.on_message(
+        f"Brightness varies by {100 * spread:.0f} % beyond what mixing explains (shade, slopes), so pixels and "
+        "endmembers are scaled to unit length before solving; set 'Normalization' to none to prevent that."
+    )
+    return "l2"
 
 
 def _evidence(

@@ -20,7 +20,7 @@ MODEL_NAMES: dict[str, str] = {
 }
 
 NORMALIZE_NAMES: dict[str, str] = {
-    "auto": "as fits the endmembers",
+    "auto": "as the image needs it",
     "none": "none",
     "l2": "spectra scaled to unit length before solving",
 }

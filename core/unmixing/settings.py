@@ -23,8 +23,8 @@ class UnmixSettings:
         count: number of endmembers, or None to find it out; ignored when endmembers or samples are given.
         extraction: how endmembers are found, one of ``EXTRACTIONS``.
         model: constraints on abundances, one of ``MODELS``.
-        normalize: ``l2`` scales pixels and endmembers to unit length before solving, one of ``NORMALIZATIONS``; see
-            :meth:`normalization` for ``auto``.
+        normalize: ``l2`` scales pixels and endmembers to unit length before solving, one of ``NORMALIZATIONS``;
+            ``auto`` does so for FCLS with endmembers found in an image whose brightness varies beyond the mixture.
     """
 
     count: int | None = None
@@ -38,19 +38,6 @@ class UnmixSettings:
                 raise InputError(f"{getattr(self, name)!r} is no known {name}: choose one of {', '.join(words)}.")
         if self.count is not None and not (type(self.count) is int and 1 <= self.count <= MAX_COUNT):
             raise InputError(f"{self.count!r} endmembers were asked for: choose 1 to {MAX_COUNT}, or leave it empty.")
-
-    def normalization(self, given: bool) -> str:
-        """What ``auto`` means: ``l2`` where only directions are known, else ``none``.
-
-        Archetypal analysis finds endmembers whatever their brightness, so abundances that have to sum to one must not
-        depend on it either. Spectra that the user gives are taken at their word.
-
-        Args:
-            given: True when the user gave the endmembers.
-        """
-        if self.normalize != "auto":
-            return self.normalize
-        return "l2" if self.extraction == "archetypal" and self.model == "fcls" and not given else "none"
 
     @classmethod
     def from_mapping(cls, settings: Mapping[str, Any]) -> UnmixSettings:
