@@ -19,10 +19,13 @@ from pathlib import Path
 
 import numpy as np
 
+from ..errors import InputError
 from ..raster.target import parts_of
 from .job import Job
+from .lock import acquire
 
 MODEL_NAME = "model.safetensors"
+LOCK_NAME = "lock"
 
 
 def fingerprint(job: Job, facts: Sequence[str]) -> str:
@@ -56,13 +59,23 @@ class Journal:
     """
 
     def __init__(self, target: Path, mark: str) -> None:
-        """Open the journal that belongs to the output ``target``; start anew unless it carries the same mark."""
+        """Open the journal that belongs to the output ``target``; start anew unless it carries the same mark.
+
+        Raises:
+            InputError: another run has it open.
+        """
         self.folder = target.parent / f".{target.name}.hyperres-journal"
         self.model_path = self.folder / MODEL_NAME
+        self.folder.mkdir(exist_ok=True)
+        lock = acquire(self.folder / LOCK_NAME)
+        if lock is None:
+            raise InputError(f"Another run is writing {target}: wait until it is done, or choose another name.")
+        self._lock = lock
         mark_path = self.folder / "fingerprint"
         if not mark_path.is_file() or mark_path.read_text(encoding="ascii", errors="replace") != mark:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            self.folder.mkdir(parents=True)
+            for path in self.folder.iterdir():
+                if path.name != LOCK_NAME:
+                    path.unlink()
             mark_path.write_text(mark, encoding="ascii")
         self._log_path = self.folder / "tiles.bin"
         self._index_path = self.folder / "tiles.idx"
@@ -100,6 +113,7 @@ class Journal:
         """Close the files; the journal stays."""
         self._log.close()
         self._index.close()
+        self._lock.close()
 
     def remove(self) -> None:
         """Close and delete: the run is complete or not wanted any more."""

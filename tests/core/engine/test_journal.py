@@ -1,7 +1,9 @@
 import numpy as np
+import pytest
 
 from hyperres.core.engine.job import Job
 from hyperres.core.engine.journal import Journal, fingerprint
+from hyperres.core.errors import InputError
 
 
 def _tile(value):
@@ -21,6 +23,7 @@ def test_a_reopened_journal_gives_back_what_was_appended(tmp_path):
     assert again.finished == 2
     assert list(again.replay()) == [_bytes(_tile(1.0)), _bytes(_tile(2.0))]
     again.append(_tile(3.0))
+    again.close()
     assert list(Journal(tmp_path / "out.tif", "mark").replay())[2] == _bytes(_tile(3.0))
 
 
@@ -41,6 +44,16 @@ def test_another_job_starts_anew(tmp_path):
     journal.append(_tile(1.0))
     journal.close()
     assert Journal(tmp_path / "out.tif", "other").finished == 0
+
+
+def test_two_runs_cannot_share_a_journal(tmp_path):
+    first = Journal(tmp_path / "out.tif", "mark")
+    for mark in ("mark", "other"):
+        with pytest.raises(InputError, match="Another run"):
+            Journal(tmp_path / "out.tif", mark)
+    first.append(_tile(1.0))
+    first.close()
+    assert Journal(tmp_path / "out.tif", "mark").finished == 1
 
 
 def test_a_removed_journal_leaves_nothing(tmp_path):
