@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import rasterio
-from rasterio.windows import Window as RasterioWindow
 
 from ..bands import spans
 from ..errors import InputError
 from ..grid import Grid, Window
 from ..raster.header import RasterHeader
-from ..raster.open_raster import open_raster
+from ..raster.open_raster import open_raster, read_bands
 
 PROBE_PX = 64
 PROBES_A_SIDE = 4
@@ -61,7 +60,8 @@ def _look(
     has_value, has_nonsense = np.zeros(bands, dtype=bool), np.zeros(bands, dtype=bool)
     highs = []
     for window in windows:
-        stored = dataset.read(window=RasterioWindow(window.col, window.row, window.width, window.height))
+        stored = np.empty((bands, window.height, window.width), np.result_type(*header.dtypes))
+        read_bands(dataset, dataset.indexes, window, stored)
         declared = _declared_nodata(stored, header)
         finite = np.isfinite(stored) & ~declared
         has_value |= finite.any(axis=(1, 2))

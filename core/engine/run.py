@@ -32,7 +32,7 @@ from .plan import Plan, check_disk_space, make_plan
 from .protocol import Reporter
 from .record import RunRecord
 from .registry import find_method
-from .sampling import draw_labelled, draw_sample, sample_of_tables
+from .sampling import draw_labelled, draw_sample, no_valid_pixel, sample_of_tables
 from .source import Source
 from .stream import Streamed, apply_model
 from .summary import QuickLook, stretched
@@ -99,6 +99,8 @@ class _Run:
             model, sample = self._fit(method, source, plan, tables, is_reflectance, preview, context)
             streamed = self._apply(method, source, model, preview, context)
         self._lap("total", started)
+        if streamed and not streamed.valid_pixels:
+            raise no_valid_pixel(header)
         valid_pixels = streamed.valid_pixels if streamed else (sample.valid_pixels if sample else 0)
         record = RunRecord(
             job=job,

@@ -14,6 +14,7 @@ from affine import Affine
 from ..bands import BandTable
 from ..errors import InputError
 from ..grid import Grid, Tile, Window
+from ..raster.header import RasterHeader
 from ..spectra import Spectra
 from ..unmixing.pool import ExtremePool
 from .method import Context, Moments, Sample
@@ -62,10 +63,7 @@ def draw_sample(
         preview.put(tile, part)
         context.on_progress((tile.index + 1) / len(plan.tiles))
     if valid_pixels == 0:
-        raise InputError(
-            f"No pixel of {source.header.path} is valid in all used bands: choose other bands under 'Bands', "
-            "or check the file's nodata value."
-        )
+        raise no_valid_pixel(source.header)
     drawn = torch.cat(pixels)
     return Sample(
         pixels=drawn,
@@ -76,6 +74,14 @@ def draw_sample(
         total_pixels=total,
         complete=complete,
         tables=tables,
+    )
+
+
+def no_valid_pixel(header: RasterHeader) -> InputError:
+    """The error for a raster whose pixels all lack one used band or another."""
+    return InputError(
+        f"No pixel of {header.path} is valid in all used bands: choose other bands under 'Bands', or check the file's "
+        "nodata value."
     )
 
 

@@ -17,7 +17,7 @@ from rasterio.windows import Window as RasterioWindow
 from ..errors import InputError
 from ..grid import Window
 from .header import RasterHeader
-from .open_raster import is_whole, open_raster, read_header
+from .open_raster import is_whole, open_raster, read_bands, read_header
 
 __all__ = ["CubeReader", "read_header"]
 
@@ -41,7 +41,6 @@ class CubeReader:
 
     def __init__(self, header: RasterHeader, bands: tuple[int, ...], scale: float = 1.0) -> None:
         self._bands = tuple(bands)
-        self._path = header.path
         self._dtype = np.result_type(*(header.dtypes[i] for i in bands))
         if self._dtype.kind == "c":
             raise InputError(f"{header.path} holds complex numbers: convert it to real numbers first.")
@@ -80,22 +79,16 @@ class CubeReader:
         Raises:
             InputError: the file cannot be read there.
         """
-        place = RasterioWindow(window.col, window.row, window.width, window.height)
-        try:
-            stored = self._read_stored(place, window.height, window.width)
-            valid = self._read_masks(place, window.height, window.width)
-        except rasterio.errors.RasterioIOError as error:
-            raise InputError(
-                f"{self._path} cannot be read at row {window.row}, column {window.col}: the file is damaged or "
-                "incomplete."
-            ) from error
+        stored = self._read_stored(window)
+        valid = self._read_masks(window)
         size = len(self._bands) * valid.size
         if self._cube.size < size:
             self._cube = np.empty(size, np.float32)
         cube = self._cube[:size].reshape(len(self._bands), *valid.shape)
         passes = np.empty(valid.shape, dtype=bool)
-        for i, plane in enumerate(stored):
-            self._convert(i, plane, cube[i], valid, passes)
+        with np.errstate(over="ignore"):  # float64 beyond float32 becomes infinite, and so invalid
+            for i, plane in enumerate(stored):
+                self._convert(i, plane, cube[i], valid, passes)
         return cube, valid
 
     def _convert(self, i: int, stored: np.ndarray, out: np.ndarray, valid: np.ndarray, passes: np.ndarray) -> None:
@@ -115,23 +108,23 @@ class CubeReader:
                 np.logical_and(valid, passes, out=valid)
                 out[~passes] = 0.0
 
-    def _read_stored(self, place: RasterioWindow, rows: int, cols: int) -> np.ndarray:
+    def _read_stored(self, window: Window) -> np.ndarray:
         """Stored numbers of the used bands, [bands, rows, columns], not necessarily contiguous."""
-        count = len(self._in_file)
+        count, rows, cols = len(self._in_file), window.height, window.width
         size = count * rows * cols
         if self._stored.size < size:
             self._stored = np.empty(size, self._dtype)
         flat = self._stored[:size]
         if self._layout == "band":
             stored = flat.reshape(count, rows, cols)
-            self._dataset.read(self._in_file, window=place, out=stored)
+            read_bands(self._dataset, self._in_file, window, stored)
             return stored
         if self._layout == "line":
             stored = flat.reshape(rows, count, cols).transpose(1, 0, 2)
-            self._dataset.read(self._in_file, window=place, out=stored)
+            read_bands(self._dataset, self._in_file, window, stored)
             return stored if count == len(self._bands) else stored[list(self._bands)]
         pixels = flat.reshape(rows * cols, count)
-        self._dataset.read(self._in_file, window=place, out=pixels.reshape(rows, cols, count).transpose(2, 0, 1))
+        read_bands(self._dataset, self._in_file, window, pixels.reshape(rows, cols, count).transpose(2, 0, 1))
         return self._planes_of(pixels).reshape(len(self._bands), rows, cols)
 
     def _planes_of(self, pixels: np.ndarray) -> np.ndarray:
@@ -146,8 +139,9 @@ class CubeReader:
             np.copyto(planes[:, start : start + CHUNK_PIXELS], chunk if whole else chunk[list(self._bands)])
         return planes
 
-    def _read_masks(self, place: RasterioWindow, rows: int, cols: int) -> np.ndarray:
-        valid = np.ones((rows, cols), dtype=bool)
+    def _read_masks(self, window: Window) -> np.ndarray:
+        place = RasterioWindow(window.col, window.row, window.width, window.height)
+        valid = np.ones((window.height, window.width), dtype=bool)
         for band in self._masks:
             valid &= self._dataset.read_masks(band, window=place) > 0
         if self._alpha:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,11 @@ import numpy as np
 import rasterio
 from rasterio.enums import ColorInterp
 from rasterio.errors import CRSError, RasterioIOError
+from rasterio.windows import Window as RasterioWindow
 
 from ..bands import BandTable
 from ..errors import InputError
-from ..grid import Grid
+from ..grid import Grid, Window
 from . import gdal_settings as gdal_settings
 from .dialects import DOMAINS, read_band_table, read_sidecar
 from .header import RasterHeader
@@ -68,6 +70,32 @@ def open_raster(path: str, direct: bool = False) -> rasterio.DatasetReader:
         if ":" not in path and not path.startswith("/vsi") and not os.path.exists(path):
             raise InputError(f"The raster {path} does not exist: check the path.") from error
         raise InputError(f"{path} is no raster that GDAL opens: choose another file.") from error
+
+
+def read_bands(dataset: rasterio.DatasetReader, bands: Sequence[int], window: Window, out: np.ndarray) -> None:
+    """Read stored numbers of a window; rasterio reads bands of different types only one at a time.
+
+    Args:
+        dataset: the raster.
+        bands: counted from 1.
+        window: where.
+        out: [bands, rows, columns], of a type that holds all of them.
+
+    Raises:
+        InputError: the file cannot be read there.
+    """
+    place = RasterioWindow(window.col, window.row, window.width, window.height)
+    try:
+        if len(set(dataset.dtypes)) == 1:
+            dataset.read(bands, window=place, out=out)
+        else:
+            for band, plane in zip(bands, out):
+                dataset.read(band, window=place, out=plane)
+    except RasterioIOError as error:
+        raise InputError(
+            f"{dataset.name} cannot be read at row {window.row}, column {window.col}: it, or a file that it refers to, "
+            "is damaged or incomplete."
+        ) from error
 
 
 def is_whole(header: RasterHeader) -> bool:

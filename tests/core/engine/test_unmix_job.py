@@ -248,6 +248,18 @@ def test_a_band_that_is_declared_nodata_everywhere_is_left_out_and_said(scene):
     assert any("without a single valid value" in text and "7" in text for text in messages)
 
 
+@pytest.mark.parametrize("given", [True, False])
+def test_pixels_that_all_lack_one_band_or_another_are_refused(scene, given):
+    folder, _ = scene
+
+    def punch(values):
+        values[3, :40] = NODATA
+        values[7, 40:] = NODATA
+
+    _overwrite(folder / "image.tif", punch)
+    _refused(_job(folder, given=given), "valid in all used bands", folder)
+
+
 def test_more_endmembers_than_distinct_pixels_are_refused(scene):
     folder, _ = scene
 

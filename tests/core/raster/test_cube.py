@@ -250,6 +250,46 @@ def test_a_truncated_envi_file_is_refused_at_once(tmp_path):
     refused("incomplete", path)
 
 
+def stack(folder, planes):
+    """A virtual raster of single bands, each of its own type."""
+    kinds = {"uint8": "Byte", "int16": "Int16", "float32": "Float32", "float64": "Float64"}
+    bands = ""
+    for i, plane in enumerate(planes, 1):
+        write(folder / f"{i}.tif", plane[None])
+        bands += (
+            f'<VRTRasterBand dataType="{kinds[plane.dtype.name]}" band="{i}"><NoDataValue>{i}</NoDataValue>'
+            f'<SimpleSource><SourceFilename relativeToVRT="1">{i}.tif</SourceFilename></SimpleSource></VRTRasterBand>'
+        )
+    height, width = planes[0].shape
+    path = folder / "stack.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="{width}" rasterYSize="{height}">{bands}</VRTDataset>', encoding="ascii")
+    return path
+
+
+def test_bands_of_different_types_and_nodata_values_are_read_together(tmp_path):
+    random = np.random.default_rng(0)
+    planes = [random.integers(0, 20, SHAPE[1:]).astype(dtype) for dtype in ("uint8", "int16", "float32", "float64")]
+    cube, valid = read(stack(tmp_path, planes))
+    np.testing.assert_array_equal(cube, planes)
+    np.testing.assert_array_equal(valid, np.all([plane != i for i, plane in enumerate(planes, 1)], axis=0))
+
+
+def test_a_virtual_raster_that_lost_a_source_is_refused(tmp_path):
+    path = stack(tmp_path, numbers()[:4])
+    (tmp_path / "3.tif").unlink()
+    header = read_header(path)
+    with CubeReader(header, (0, 1, 2, 3)) as reader, pytest.raises(InputError, match="refers to"):
+        reader.read(header.grid.whole)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_beyond_float32_are_invalid_without_a_word(tmp_path):
+    values = numbers("float64")
+    values[2, :5] = -1.7976931348623157e308
+    _, valid = read(write(tmp_path / "a.tif", values, nodata=-1.7976931348623157e308))
+    assert not valid[:5].any() and valid[5:].all()
+
+
 def test_blocks_that_a_sparse_geotiff_leaves_out_are_nodata(tmp_path):
     path = tmp_path / "a.tif"
     with rasterio.open(
