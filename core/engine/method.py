@@ -180,13 +180,14 @@ class Method(Protocol):
     name: str
     title: str
 
-    def check(self, settings: Mapping[str, Any], table: BandTable, tables: Mapping[str, Spectra]) -> None:
+    def check(self, settings: Mapping[str, Any], table: BandTable, tables: Mapping[str, Spectra], classes: int) -> None:
         """Refuse what headers already show to be impossible, before any pixel is read; needs no torch.
 
         Args:
             settings: the job's settings.
             table: the used bands.
             tables: spectra given by the user, by role.
+            classes: number of labelled classes.
 
         Raises:
             InputError: with the sentence for the user.

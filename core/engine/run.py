@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -89,8 +89,10 @@ class _Run:
         self._check_targets()
         scale, is_reflectance, choice = self._look(header)
         table = header.table.subset(choice.used)
-        method.check(job.settings, table, tables)
-        check_disk_space(job.outputs, method.expected_outputs(job.settings, tables, self._classes), _pixels(header))
+        method.check(job.settings, table, tables, self._classes)
+        expected = method.expected_outputs(job.settings, tables, self._classes)
+        _check_roles(job, expected)
+        check_disk_space(job.outputs, expected, _pixels(header))
         context = self._context(device)
         with Source(header, choice.used, scale) as source:
             preview = QuickLook(header.grid, 3)
@@ -299,6 +301,13 @@ class _Run:
 
 FILE_ROLES = frozenset({"endmembers", "sli", "report", "result", "model"})
 """Outputs that are no rasters."""
+
+
+def _check_roles(job: Job, rasters: Iterable[str]) -> None:
+    known = [*rasters, *sorted(FILE_ROLES)]
+    unknown = next((role for role in job.outputs if role not in known), None)
+    if unknown is not None:
+        raise InputError(f"The job asks for an output {unknown!r} that there is not: choose from {', '.join(known)}.")
 
 
 def _pixels(header: RasterHeader) -> int:

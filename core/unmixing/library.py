@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
@@ -14,6 +12,7 @@ from ..spectra import Spectra
 
 LARGEST_REFLECTANCE = 2.0
 LARGEST_PERCENT = 200.0
+TEN_THOUSAND = 10_000.0
 NEAR_DUPLICATE_DEG = 1.0
 
 
@@ -45,11 +44,18 @@ def to_reflectance(values: torch.Tensor) -> tuple[torch.Tensor, str]:
 
     Args:
         values: [spectra, bands], as reflectance, in percent, or times 10 000.
+
+    Raises:
+        InputError: the numbers are too large for any of these.
     """
     top = float(values.max())
+    if top > LARGEST_REFLECTANCE * TEN_THOUSAND:
+        raise InputError(
+            f"The spectra reach {top:g}, which is no reflectance: give it from 0 to 1, in percent, or times 10 000."
+        )
     if top <= LARGEST_REFLECTANCE:
         return values, ""
-    divisor, unit = (100.0, "percent") if top <= LARGEST_PERCENT else (10_000.0, "reflectance times 10 000")
+    divisor, unit = (100.0, "percent") if top <= LARGEST_PERCENT else (TEN_THOUSAND, "reflectance times 10 000")
     return values / divisor, f"The spectra reach {top:g}, so they are taken as {unit} and divided by {divisor:g}."
 
 
@@ -78,7 +84,7 @@ def _interpolated(known_nm: tuple[float, ...], values: np.ndarray, wanted_nm: tu
     order = np.argsort(known_nm)
     known = np.asarray(known_nm)[order]
     wanted = np.asarray(wanted_nm)
-    spacing = float(np.median(np.diff(known))) if len(known) > 1 else math.inf
+    spacing = float(np.median(np.diff(known))) if len(known) > 1 else 0.0
     missing = np.count_nonzero((wanted < known[0] - spacing) | (wanted > known[-1] + spacing))
     if missing:
         raise BandsError(

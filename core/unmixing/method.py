@@ -42,9 +42,12 @@ class Unmix:
     name = "unmix"
     title = "Unmixing"
 
-    def check(self, settings: Mapping[str, Any], table: BandTable, tables: Mapping[str, Spectra]) -> None:
+    def check(self, settings: Mapping[str, Any], table: BandTable, tables: Mapping[str, Spectra], classes: int) -> None:
         """Refuse what cannot work before any pixel is read."""
-        check_unmix(UnmixSettings.from_mapping(settings), table, tables.get(ROLE))
+        unknown = sorted(set(tables) - {ROLE})
+        if unknown:
+            raise InputError(f"Unmix knows no table called {unknown[0]!r}: call it {ROLE!r}.")
+        check_unmix(UnmixSettings.from_mapping(settings), table, tables.get(ROLE), classes)
 
     def needs_pixels(self, tables: Mapping[str, Spectra], labelled: bool) -> bool:
         """Only the search for endmembers needs to see the image first."""

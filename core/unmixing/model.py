@@ -25,6 +25,7 @@ from .extraction import unit_length
 from .settings import UnmixSettings
 
 BRIGHTNESS = "brightness"
+LARGEST_BYTE = 255
 
 
 def output_specs(names: tuple[str, ...], settings: UnmixSettings) -> dict[str, OutputSpec]:
@@ -37,7 +38,7 @@ def output_specs(names: tuple[str, ...], settings: UnmixSettings) -> dict[str, O
         "class": OutputSpec(
             "Dominant material",
             ("Dominant material",),
-            dtype="uint8",
+            dtype="uint8" if len(names) <= LARGEST_BYTE else "uint16",
             nodata=0,
             limits=(0.0, float(len(names))),
             class_names=names,

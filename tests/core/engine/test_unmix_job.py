@@ -287,6 +287,25 @@ def test_other_refusals_come_before_any_work(scene):
     header = replace(itself, outputs={"abundances": str(folder / "a.bsq"), "sli": str(folder / "a.sli")})
     _refused(header, "overwrite each other", folder)
     _refused(Job("sharpen", {"image": "x"}), "no method", folder)
+    _refused(_job(folder, outputs=("abundances", "shade")), "'shade'", folder)
+    _refused(replace(_job(folder), tables={"library": str(folder / "spectra.csv")}), "'library'", folder)
+    point = {"name": "a", "geometry": {"type": "Point", "coordinates": [5e5 + 21, 5e6 - 21]}}
+    _refused(_job(folder, samples=(point,)), "not both", folder)
+
+
+def test_more_than_255_materials_keep_their_numbers(scene):
+    folder, _ = scene
+    random = np.random.default_rng(0)
+    true = _spectra(40)
+    decoys = random.dirichlet(np.ones(4), 296) @ true * 0.5  # dimmer mixtures come first, the true spectra last
+    _table(folder / "spectra.csv", np.vstack([decoys, true]))
+    job = _job(folder, outputs=("abundances", "class"), settings={"model": "sunsal"})
+    result = run_job(job, PYTHON, Listener())
+    shares, *_ = _read(result.outputs["abundances"])
+    classes, profile, _, _ = _read(result.outputs["class"])
+    assert profile["dtype"] == "uint16" and profile["nodata"] == 0
+    np.testing.assert_array_equal(classes[0, :, 3:], shares[:, :, 3:].argmax(axis=0) + 1)
+    assert (classes > 255).any()
 
 
 def test_a_job_with_labelled_polygons_uses_their_mean_spectra(scene):

@@ -74,6 +74,17 @@ def test_units_become_reflectance_and_are_said(factor, word):
     assert word in note and bool(note) == (factor != 1)
 
 
+@pytest.mark.parametrize("top", [3e4, 1e30, math.inf])
+def test_numbers_too_large_for_any_unit_of_reflectance_are_refused(top):
+    with pytest.raises(InputError, match="no reflectance"):
+        to_reflectance(torch.tensor([[0.03, top]]))
+
+
+def test_a_table_of_a_single_wavelength_covers_no_other():
+    with pytest.raises(BandsError, match="2 of the 3 bands"):
+        to_bands(Spectra(("a",), ((0.1,),), (450.0,)), table((450.0, 1000.0, 2000.0)))
+
+
 @pytest.mark.parametrize("degrees", [1e-4, 0.1, 0.99])
 def test_near_duplicates_are_told_with_the_angle_between_them(degrees):
     turned = math.radians(degrees)
