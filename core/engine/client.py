@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from ..errors import BY_NAME, Cancelled, EnvironmentMissingError, HyperResError
+from ..raster.target import remove_temporary
 from . import protocol
 from .interpreter import clean_environment, no_window_flags
 from .job import Job, Result
@@ -48,7 +49,8 @@ def run_job(job: Job, interpreter: Path, listener: Listener, hello_timeout_s: fl
 
     Raises:
         HyperResError: one of its children, with the sentence that the worker said, or that explains its death.
-        Cancelled: the user asked to stop; the worker is gone and nothing is left behind.
+        Cancelled: the user asked to stop; the worker is gone and nothing is left behind. A worker that was done by
+            then has a result nevertheless.
     """
     worker = _Worker(interpreter, job)
     try:
@@ -63,6 +65,7 @@ class _Worker:
         self._scratch: list[Path] = []
         self._greeted = False
         self._events: queue.Queue[dict[str, Any] | None] = queue.Queue()
+        self._lines: queue.Queue[str | None] = queue.Queue()
         self._last_words: deque[str] = deque(maxlen=40)
         try:
             self._process = subprocess.Popen(  # nosec B603 - a list, no shell: nothing is interpreted
@@ -84,15 +87,17 @@ class _Worker:
             threading.Thread(target=self._read_events, args=(self._process.stdout,), daemon=True),
             threading.Thread(target=self._read_errors, args=(self._process.stderr,), daemon=True),
         ]
-        for reader in self._readers:
-            reader.start()
+        # A thread of its own, because a program that does not read its input would block who writes a long job to it.
+        self._writer = threading.Thread(target=self._write_lines, args=(self._process.stdin,), daemon=True)
+        for thread in (*self._readers, self._writer):
+            thread.start()
         self._say(json.dumps(json.loads(job.to_json())))
 
     def follow(self, listener: Listener, hello_deadline: float) -> Result:
         """Pass on what the worker says until it is done."""
         while True:
             if listener.is_cancelled():
-                self._cancel()
+                return self._cancel()
             if not self._greeted and time.monotonic() > hello_deadline:
                 raise EnvironmentMissingError(
                     f"The engine's Python {self._interpreter} does not answer: "
@@ -116,8 +121,9 @@ class _Worker:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
-        for reader in self._readers:
-            reader.join(timeout=1.0)
+        self._lines.put(None)
+        for thread in (*self._readers, self._writer):
+            thread.join(timeout=1.0)
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             _close(pipe)
 
@@ -139,29 +145,33 @@ class _Worker:
             return Result(event["outputs"], event["numbers"], event["details"])
         return None
 
-    def _cancel(self) -> None:
+    def _cancel(self) -> Result:
         self._say(protocol.CANCEL)
         try:
             self._process.wait(timeout=CANCEL_GRACE_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._drain()
+        result = self._drain()
         for path in self._scratch:
             if path.is_dir():
                 shutil.rmtree(path, ignore_errors=True)
             else:
-                path.unlink(missing_ok=True)
-        raise Cancelled("The run was cancelled; nothing was written.")
+                remove_temporary(path)
+        if result is None:
+            raise Cancelled("The run was cancelled; nothing was written.")
+        return result
 
-    def _drain(self) -> None:
-        """Hear what the worker announced before it went."""
+    def _drain(self) -> Result | None:
+        """Hear what the worker announced before it went, and its result if it was done."""
         for reader in self._readers:
             reader.join(timeout=0.5)
+        result = None
         while not self._events.empty():
             event = self._events.get()
-            if event is not None and event["kind"] == protocol.SCRATCH:
-                self._scratch.append(Path(event["path"]))
+            if event is not None and event["kind"] in (protocol.SCRATCH, protocol.RESULT):
+                result = self._handle(event, Listener())
+        return result
 
     def _explain_death(self) -> HyperResError:
         code = self._process.wait()
@@ -180,12 +190,13 @@ class _Worker:
         return HyperResError(f"The engine stopped unexpectedly (exit code {code}: {last}); please report this.")
 
     def _say(self, line: str) -> None:
-        stdin = self._process.stdin
-        if stdin is None:
-            return
+        self._lines.put(line)
+
+    def _write_lines(self, stream: IO[str]) -> None:
         with suppress(OSError):  # a dead worker is noticed, and explained, when its output ends
-            stdin.write(line + "\n")
-            stdin.flush()
+            for line in iter(self._lines.get, None):
+                stream.write(line + "\n")
+                stream.flush()
 
     def _read_events(self, stream: IO[str]) -> None:
         for line in stream:

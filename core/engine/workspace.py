@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from ..raster.target import remove_temporary
 from ..raster.write import publish
 
 MARK = ".hyperres-part"
@@ -28,7 +29,7 @@ class Workspace:
         # The whole name is kept: outputs may differ in nothing but their extensions.
         temporary = final.with_name(f".{final.name}{MARK}{final.suffix}")
         self._targets[temporary] = final
-        self._remove(temporary)
+        remove_temporary(temporary)
         self._announce(str(temporary))
         return temporary
 
@@ -41,14 +42,4 @@ class Workspace:
     def discard(self) -> None:
         """Remove whatever was not published."""
         for temporary in self._targets:
-            self._remove(temporary)
-
-    @staticmethod
-    def _remove(temporary: Path) -> None:
-        """Remove a temporary file and what GDAL writes beside it (.hdr, .aux.xml)."""
-        for path in temporary.parent.glob(f"{_escaped(temporary.stem)}.*"):
-            path.unlink()
-
-
-def _escaped(name: str) -> str:
-    return "".join(f"[{letter}]" if letter in "*?[" else letter for letter in name)
+            remove_temporary(temporary)

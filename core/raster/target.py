@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterable
+from glob import escape
 from pathlib import Path
 
 from ..errors import InputError
@@ -83,6 +84,12 @@ def parts_of(source: Path) -> list[Path]:
 
 def _has_header(path: Path) -> bool:
     return path.suffix.lstrip(".").lower() in (*ENVI_EXTENSIONS, "sli")
+
+
+def remove_temporary(path: Path) -> None:
+    """Remove a temporary file and what GDAL wrote beside it (.hdr, .aux.xml)."""
+    for part in path.parent.glob(f"{escape(path.stem)}.*"):
+        part.unlink(missing_ok=True)
 
 
 def free_disk_bytes(path: str | Path) -> int:

@@ -3,6 +3,7 @@
 import os
 import stat
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,17 @@ def test_an_interpreter_that_hangs_is_given_up(tmp_path):
     assert time.monotonic() - started < 10
 
 
+def test_a_long_job_does_not_wait_for_an_interpreter_that_never_reads_it(tmp_path):
+    program = _stand_in(tmp_path, "exec sleep 60")
+    job = replace(JOB, settings={"long": "x" * 1_000_000})
+    with pytest.raises(EnvironmentMissingError, match="does not answer"):
+        run_job(job, program, Listener(), hello_timeout_s=0.5)
+    started = time.monotonic()
+    with pytest.raises(Cancelled):
+        run_job(job, program, Listener(is_cancelled=lambda: True))
+    assert time.monotonic() - started < 2.0
+
+
 @pytest.mark.parametrize(("ending", "words"), [("kill -9 $$", "out of memory"), ("exit 7", "exit code 7")])
 def test_a_worker_that_dies_becomes_one_sentence(tmp_path, ending, words):
     program = _stand_in(tmp_path, f'echo \'{{"kind": "hello"}}\'; {ending}')
@@ -53,7 +65,8 @@ def test_cancelling_a_deaf_worker_removes_what_it_announced_within_two_seconds(t
     folder, file = tmp_path / ".journal", tmp_path / ".part.tif"
     folder.mkdir()
     (folder / "tile").touch()
-    file.touch()
+    for name in (".part.tif", ".part.tif.aux.xml", ".part.hdr"):
+        (tmp_path / name).touch()
     events = "".join(
         f'echo \'{{"kind": "{kind}"{more}}}\'; '
         for kind, more in (
@@ -73,6 +86,17 @@ def test_cancelling_a_deaf_worker_removes_what_it_announced_within_two_seconds(t
         run_job(JOB, program, listener)
     assert time.monotonic() - cancelled_at[0] < 2.0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["python3"]
+
+
+def test_a_worker_that_is_done_when_it_is_cancelled_has_a_result(tmp_path):
+    program = _stand_in(
+        tmp_path,
+        'echo \'{"kind": "hello"}\'; echo \'{"kind": "progress", "percent": 99, "step": "x"}\'; sleep 0.3; '
+        'echo \'{"kind": "result", "outputs": {"rmse": "a.tif"}, "numbers": {}, "details": {}}\'',
+    )
+    seen = []
+    listener = Listener(on_progress=lambda percent, step: seen.append(percent), is_cancelled=lambda: bool(seen))
+    assert run_job(JOB, program, listener).outputs == {"rmse": "a.tif"}
 
 
 def test_noise_on_the_output_is_not_taken_for_events(tmp_path):
