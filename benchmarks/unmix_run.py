@@ -131,7 +131,7 @@ def make_cube(path: Path, rows: int, cols: int, bands: int) -> np.ndarray:
 
 def make_larger(folder: Path, image: Path, rows: int, cols: int) -> Path:
     """A file that holds the same image ten times, five columns by two rows."""
-    mosaic, path = folder / "mosaic.vrt", folder / "larger.tif"
+    mosaic, path = folder / "mosaic.vrt", folder / "tenfold.tif"
     parts = []
     for i in range(10):
         part = folder / f"part{i}.vrt"
