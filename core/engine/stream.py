@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..errors import MemoryBudgetError
 from ..grid import Tile, Window
 from ..raster.write import RasterWriter
 from .journal import Journal
@@ -109,9 +110,12 @@ def _apply(
             role: values[:, rows, cols].to("cpu").numpy().astype(model.outputs[role].dtype)
             for role, values in outputs.items()
         }
-    except torch.OutOfMemoryError:
+    except torch.OutOfMemoryError as error:
         if tile.core.height < 2 * MIN_SPLIT_ROWS:
-            raise
+            raise MemoryBudgetError(
+                f"{context.device} has too little free memory for even {tile.halo.height} rows of the image: close "
+                "what else uses it, or choose the device cpu."
+            ) from error
     context.on_warning(f"The device ran out of memory on {tile.halo.height} rows: going on with half of them.")
     halves = [_apply(model, *_cut(cube, valid, tile, part), context) for part in _halves(tile, model.halo_px)]
     return {role: np.concatenate([half[role] for half in halves], axis=1) for role in halves[0]}
