@@ -71,7 +71,7 @@ class Sample:
     Attributes:
         pixels: pixels drawn evenly over the valid area, float32 [pixels, bands]; all of them when ``complete``.
         extremes: pixels at the rim of the data cloud collected from the whole image, float32 [pixels, bands];
-            the same tensor as ``pixels`` when ``complete``.
+            the same tensor as ``pixels`` when ``complete`` or when the method needs none.
         moments: streaming statistics of the valid pixels.
         table: the used bands.
         valid_pixels, total_pixels: of the whole image.
@@ -213,6 +213,10 @@ class Method(Protocol):
 
     def restore(self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], table: BandTable) -> Model:
         """Rebuild a saved model."""
+        ...
+
+    def needs_rim(self, settings: Mapping[str, Any]) -> bool:
+        """Tell whether ``fit`` looks at ``Sample.extremes``, which cost about as much as the reading itself."""
         ...
 
     def expected_outputs(

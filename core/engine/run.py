@@ -204,7 +204,7 @@ class _Run:
         labelled = draw_labelled(source, self._job.samples, plan, context) if self._job.samples else {}
         if method.needs_pixels(tables, bool(labelled)):
             step = self._step(context, 0.0, SHARE_OF_SAMPLING, "Reading the image")
-            sample = draw_sample(source, plan, table, tables, preview, step)
+            sample = draw_sample(source, plan, table, tables, preview, step, method.needs_rim(self._job.settings))
         else:
             sample = sample_of_tables(table, tables, labelled, source.header.grid, is_reflectance)
         started = self._lap("sampling", started)

@@ -29,7 +29,13 @@ LABELLED_PIXELS = 20_000
 
 
 def draw_sample(
-    source: Source, plan: Plan, table: BandTable, tables: Mapping[str, Spectra], preview: QuickLook, context: Context
+    source: Source,
+    plan: Plan,
+    table: BandTable,
+    tables: Mapping[str, Spectra],
+    preview: QuickLook,
+    context: Context,
+    with_rim: bool = True,
 ) -> Sample:
     """Go once over the raster.
 
@@ -42,6 +48,7 @@ def draw_sample(
     total = source.header.grid.width * source.header.grid.height
     complete = total <= SAMPLE_PIXELS
     pool = ExtremePool(len(table), context.seed)
+    nothing = torch.empty(0, len(table))
     rgb = rgb_bands(table)
 
     def look(tile: Tile) -> tuple[torch.Tensor, torch.Tensor, int, np.ndarray]:
@@ -49,10 +56,11 @@ def draw_sample(
         part = preview.part(tile, cube[rgb], valid)
         where = np.flatnonzero(valid)
         if complete:
-            return _drawn(cube, where), torch.empty(0, len(table)), len(where), part
+            return _drawn(cube, where), nothing, len(where), part
         quota = min(-(-SAMPLE_PIXELS * valid.size // total), len(where))
         chosen = where[np.linspace(0, max(len(where) - 1, 0), quota).astype(np.int64)]
-        return _drawn(cube, chosen), pool.candidates(_valid_pixels(cube, valid)), len(where), part
+        rim = pool.candidates(_valid_pixels(cube, valid)) if with_rim else nothing
+        return _drawn(cube, chosen), rim, len(where), part
 
     pixels, valid_pixels = [], 0
     for tile, (drawn, candidates, count, part) in in_order(look, plan.tiles, plan.workers):
@@ -67,7 +75,7 @@ def draw_sample(
     drawn = torch.cat(pixels)
     return Sample(
         pixels=drawn,
-        extremes=drawn if complete else pool.pixels(),
+        extremes=pool.pixels() if with_rim and not complete else drawn,
         moments=_moments(drawn),
         table=table,
         valid_pixels=valid_pixels,

@@ -32,7 +32,9 @@ def make_solver(endmembers: torch.Tensor, settings: UnmixSettings) -> Solve:
     if not endmembers.isfinite().all():
         raise InputError("An endmember has a missing value: leave out that band or that endmember.")
     if settings.model == "ucls":
-        inverse = torch.linalg.pinv(endmembers.double().T).to(endmembers.dtype)
+        # directions that only the rounding of the spectra makes would blow up every pixel's noise
+        rounding = torch.finfo(endmembers.dtype).eps
+        inverse = torch.linalg.pinv(endmembers.double().T, rtol=rounding).to(endmembers.dtype)
         return lambda pixels: inverse @ pixels
     if settings.model == "sunsal":
         return SunsalSolver(endmembers).solve

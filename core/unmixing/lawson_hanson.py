@@ -56,12 +56,16 @@ class LawsonHanson:
         result = abundances.clone()
         moving = torch.arange(len(rows), device=rows.device)
         for _ in range(STEPS_PER_ENDMEMBER * len(self._gram)):
-            abundances, support, settled = _step(self._solve_supports(rows, support), abundances, support)
+            best = self._solve_supports(rows, support)
+            # spectra that all but depend on each other leave the system without a solution: what was found before stays
+            dependent = ~best.isfinite().all(1)
+            best[dependent] = abundances[dependent]
+            abundances, support, settled = _step(best, abundances, support)
             result[moving] = abundances
             gain, entering = self._gains(rows, support, abundances).max(1)
             growing = settled & (gain > GAIN)
             support[growing, entering[growing]] = True
-            going = growing | ~settled
+            going = (growing | ~settled) & ~dependent
             if not going.any():
                 break
             rows, moving, support, abundances = rows[going], moving[going], support[going], abundances[going]

@@ -53,6 +53,10 @@ class Unmix:
         """Only the search for endmembers needs to see the image first."""
         return ROLE not in tables and not labelled
 
+    def needs_rim(self, settings: Mapping[str, Any]) -> bool:
+        """Archetypes are sought among the drawn pixels; all other ways look for the rim of the data cloud."""
+        return UnmixSettings.from_mapping(settings).extraction != "archetypal"
+
     def expected_outputs(
         self, settings: Mapping[str, Any], tables: Mapping[str, Spectra], classes: int
     ) -> Mapping[str, OutputSpec]:

@@ -85,6 +85,31 @@ def test_nonnegative_abundances_are_those_of_scipy(endmembers):
     np.testing.assert_allclose(solved(endmembers, pixels, "nnls"), exact, atol=1e-5)
 
 
+@pytest.fixture
+def crowd(endmembers) -> tuple[np.ndarray, np.ndarray]:
+    """More spectra than dimensions: a library of mixtures of a few materials, and noisy pixels [bands, pixels]."""
+    random = np.random.default_rng(4)
+    library = random.random((100, len(endmembers))) @ endmembers / len(endmembers)
+    pixels = (random.dirichlet(np.full(len(endmembers), 0.5), 3000) @ endmembers).T
+    return library.astype(np.float32), (np.rint(pixels * 10000) / 10000).astype(np.float32)
+
+
+def test_a_library_of_mixtures_of_itself_fits_as_well_as_with_scipy(crowd):
+    library, pixels = crowd
+    found = solved(library, pixels, "nnls")
+    assert np.isfinite(found).all() and (found >= 0).all()
+    misfit = np.linalg.norm(pixels - library.T @ found, axis=0)
+    np.testing.assert_allclose(misfit[:300], [nnls(library.T, pixel)[1] for pixel in pixels.T[:300]], atol=1e-5)
+
+
+def test_unconstrained_abundances_of_dependent_spectra_stay_small_and_fit(crowd):
+    library, pixels = crowd
+    found = solved(library, pixels, "ucls")
+    exact = np.linalg.lstsq(library.T, pixels, rcond=1e-7)[0]
+    np.testing.assert_allclose(library.T @ found, library.T @ exact, atol=1e-4)
+    assert np.abs(found).max() < 10
+
+
 @pytest.mark.parametrize("model", ["nnls", "fcls", "scaled", "sunsal"])
 def test_no_abundance_is_negative(endmembers, model):
     pixels, _, _ = mixtures(endmembers, 500, noise=0.1)
