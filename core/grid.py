@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .errors import InputError
+
 
 @dataclass(frozen=True)
 class Window:
@@ -66,9 +68,17 @@ class Grid:
         return a * col + b * row + c, d * col + e * row + f
 
     def rowcol(self, x: float, y: float) -> tuple[float, float]:
-        """Position in pixels of CRS coordinates; inverse of :meth:`xy`."""
+        """Position in pixels of CRS coordinates; inverse of :meth:`xy`.
+
+        Raises:
+            InputError: the georeference has no inverse.
+        """
         a, b, c, d, e, f = self.transform
         determinant = a * e - b * d
+        if determinant == 0.0:
+            raise InputError(
+                "The raster's georeference puts all pixels on one line, so no place can be found in it: correct it."
+            )
         dx, dy = x - c, y - f
         return (a * dy - d * dx) / determinant, (e * dx - b * dy) / determinant
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import torch
@@ -197,9 +197,10 @@ class _Run:
         """Fit, or take the model of the interrupted run."""
         table = source.header.table.subset(source.bands)
         if self._journal is not None and self._journal.model_path.is_file():
-            model = load_model(self._journal.model_path, method).to(context.device)
-            check_compatible(model, table)
-            return model, None
+            with suppress(InputError):  # damaged, as by a power cut: the same fit follows again
+                model = load_model(self._journal.model_path, method).to(context.device)
+                check_compatible(model, table)
+                return model, None
         started = time.perf_counter()
         labelled = draw_labelled(source, self._job.samples, plan, context) if self._job.samples else {}
         if method.needs_pixels(tables, bool(labelled)):

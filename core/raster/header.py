@@ -7,6 +7,7 @@ sides see the same raster.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ..bands import BandTable
@@ -60,6 +61,12 @@ def check_spectral(header: RasterHeader) -> None:
         raise InputError(f"{header.path} holds colours of a palette and no reflectance: choose an image with spectra.")
     if header.is_rgba:
         raise InputError(f"{header.path} is a picture of red, green, blue and alpha: choose an image with spectra.")
+    flat = next((i for i, scale in enumerate(header.scale) if scale == 0.0 or not math.isfinite(scale)), None)
+    if flat is not None:
+        raise InputError(
+            f"{header.path} declares the scale {header.scale[flat]:g} for band {flat + 1}, which leaves nothing of its "
+            "numbers: correct the file."
+        )
     count = len(header.table)
     if count < MIN_BANDS:
         raise InputError(

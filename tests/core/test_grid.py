@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hyperres.core.errors import InputError
 from hyperres.core.grid import Grid, Window, plan_tiles
 
 sizes = st.integers(1, 60)
@@ -61,3 +62,8 @@ def test_xy_of_a_north_up_grid_is_counted_from_the_top_left_corner():
     assert grid.xy(0, 0) == (383472.37, 5818302.35)
     assert grid.xy(50, 100) == (383472.37 + 3000, 5818302.35 - 1500)
     assert grid.whole == Window(0, 0, 50, 100)
+
+
+def test_a_georeference_without_area_is_refused():
+    with pytest.raises(InputError, match="on one line"):
+        Grid(3, 3, (1.0, 1.0, 0.0, 1.0, 1.0, 0.0)).rowcol(1.0, 1.0)

@@ -155,6 +155,17 @@ def test_a_killed_run_goes_on_and_gives_the_bytes_of_an_undisturbed_one(large):
     assert not [path.name for path in large.iterdir() if path.name.startswith(".")]
 
 
+def test_a_journal_with_a_damaged_model_fits_again(large):
+    job = _job(large, outputs=("rmse",), workers=1)
+    run_job(job, PYTHON, Listener())
+    undisturbed = Path(job.outputs["rmse"]).read_bytes()
+    _run_and_kill(job, at_percent=70)
+    (model,) = large.glob(".*journal/model.safetensors")
+    model.write_bytes(b"")
+    run_job(job, PYTHON, Listener())
+    assert Path(job.outputs["rmse"]).read_bytes() == undisturbed
+
+
 def _run_and_kill(job, at_percent):
     command = [str(PYTHON), "-I", str(BOOTSTRAP), "--supervised"]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

@@ -14,6 +14,7 @@ from rasterio.enums import ColorInterp
 from hyperres.core.errors import InputError
 from hyperres.core.grid import Window, plan_tiles
 from hyperres.core.raster.cube import CubeReader, read_header
+from hyperres.core.raster.header import check_spectral
 
 SHAPE = (5, 70, 90)
 
@@ -300,6 +301,15 @@ def test_blocks_that_a_sparse_geotiff_leaves_out_are_nodata(tmp_path):
     _, valid = read(path)
     assert valid[32:64, 32:64].all()
     assert valid.sum() == 32 * 32
+
+
+@pytest.mark.parametrize("factor", [0.0, np.nan, np.inf])
+def test_a_scale_that_wipes_out_a_band_is_refused(tmp_path, factor):
+    path = write(tmp_path / "a.tif", numbers())
+    with rasterio.open(path, "r+") as file:
+        file.scales = (1.0, 1.0, factor, 1.0, 1.0)
+    with pytest.raises(InputError, match="for band 3"):
+        check_spectral(read_header(path))
 
 
 def test_a_container_names_its_rasters(tmp_path):
