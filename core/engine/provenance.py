@@ -41,16 +41,16 @@ def model_fingerprint(model: Model) -> str:
     return digest.hexdigest()[:16]
 
 
-def metadata(job: Job, model: Model, device: torch.device, role: str) -> Mapping[str, str]:
+def metadata(job: Job, device: torch.device, role: str, model: Model | None = None) -> Mapping[str, str]:
     """Metadata of one output raster."""
-    return {
+    items = {
         "HYPERRES_VERSION": plugin_version(),
         "HYPERRES_METHOD": job.method,
         "HYPERRES_OUTPUT": role,
         "HYPERRES_SETTINGS": json.dumps(dict(job.settings), sort_keys=True),
         "HYPERRES_SEED": str(job.seed),
         "HYPERRES_DEVICE": str(device),
-        "HYPERRES_MODEL": model_fingerprint(model),
         "HYPERRES_SOURCES": json.dumps({name: Path(path).name for name, path in sorted(job.inputs.items())}),
         "HYPERRES_VERSIONS": json.dumps(versions(), sort_keys=True),
     }
+    return items if model is None else {**items, "HYPERRES_MODEL": model_fingerprint(model)}

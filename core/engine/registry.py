@@ -1,25 +1,44 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The list of methods; a new one is added here."""
+"""The lists of methods and of kinds of runs; a new one is added here."""
 
 from __future__ import annotations
 
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .method import Method
+
+if TYPE_CHECKING:
+    from .runner import Runner
 
 METHODS: dict[str, tuple[str, str]] = {"unmix": ("unmixing.method", "Unmix")}
-"""Module below ``core`` and class, by the name that jobs use."""
+"""Module below ``core`` and class of a method that is fitted and applied, by the name that jobs use."""
+
+RUNNERS: dict[str, tuple[str, str]] = {"unmix": ("engine.image_run", "ImageRun")}
+"""Module below ``core`` and class of the run, by the name that jobs use."""
 
 
-def find_method(name: str) -> Method:
-    """Import a method.
+def find_method(name: str) -> Any:
+    """Make a method.
 
     Raises:
         InputError: there is no such method.
     """
-    if name not in METHODS:
-        raise InputError(f"There is no method {name!r}: choose one of {', '.join(sorted(METHODS))}.")
-    module, kind = METHODS[name]
-    method: Method = getattr(import_module(f"...{module}", __name__), kind)()
-    return method
+    return _import(METHODS, name)()
+
+
+def find_runner(name: str) -> type[Runner]:
+    """The kind of run that a job asks for.
+
+    Raises:
+        InputError: there is none.
+    """
+    runner: type[Runner] = _import(RUNNERS, name)
+    return runner
+
+
+def _import(table: dict[str, tuple[str, str]], name: str) -> Any:
+    if name not in table:
+        raise InputError(f"There is no method {name!r}: choose one of {', '.join(sorted(table))}.")
+    module, kind = table[name]
+    return getattr(import_module(f"...{module}", __name__), kind)

@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Applies a fitted model to a raster of any size: reading, computing and writing overlap, memory stays bounded."""
+"""Computes rasters of any size tile by tile: reading, computing and writing overlap, memory stays bounded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
 
 from ..errors import MemoryBudgetError
-from ..grid import Tile, Window
+from ..grid import Grid, Tile, Window
 from ..raster.write import RasterWriter
 from .journal import Journal
 from .method import Context, Model, OutputSpec
@@ -24,11 +25,46 @@ MIN_SPLIT_ROWS = 8
 
 
 @dataclass(frozen=True)
+class Computed:
+    """What one tile gave.
+
+    Attributes:
+        outputs: by role, [bands, rows, columns] of the tile's core; values at invalid pixels do not matter.
+        valid: bool [rows, columns] of the core.
+        rgb: red, green and blue of the input for the quick-look, [3, rows, columns] of the core.
+    """
+
+    outputs: dict[str, np.ndarray]
+    valid: np.ndarray
+    rgb: np.ndarray
+
+
+class Work(Protocol):
+    """How a tile comes about; called by several threads at once, the same tile gives the same result.
+
+    Attributes:
+        grid: of the outputs.
+        outputs: the rasters that are made, by role.
+        halo_px: margin of the tiles around their cores.
+        device: what computes, for sentences.
+    """
+
+    grid: Grid
+    outputs: Mapping[str, OutputSpec]
+    halo_px: int
+    device: torch.device
+
+    def compute(self, tile: Tile) -> Computed:
+        """Read what a tile needs and compute its core."""
+        ...
+
+
+@dataclass(frozen=True)
 class Streamed:
     """What the pass over the raster gave besides the outputs.
 
     Attributes:
-        valid_pixels: pixels with all used bands valid.
+        valid_pixels: pixels of the outputs that are not nodata.
         summaries: by output role, also of outputs that were not written.
     """
 
@@ -36,9 +72,33 @@ class Streamed:
     summaries: Mapping[str, OutputSummary]
 
 
+class ImageWork:
+    """A model applied to one image."""
+
+    def __init__(self, source: Source, model: Model, device: torch.device) -> None:
+        self.grid = source.header.grid
+        self.outputs = model.outputs
+        self.halo_px = model.halo_px
+        self.device = device
+        self._source = source
+        self._model = model
+        self._rgb = rgb_bands(model.table)
+
+    def compute(self, tile: Tile) -> Computed:
+        """See :class:`Work`."""
+        cube, valid = self._source.read(tile.halo)
+        planes = self._model.apply(
+            torch.from_numpy(cube).to(self.device, non_blocking=True),
+            torch.from_numpy(valid).to(self.device, non_blocking=True),
+        )
+        rows, cols = tile.core.within(tile.halo)
+        outputs = {role: values[:, rows, cols].to("cpu").numpy() for role, values in planes.items()}
+        return Computed(outputs, np.ascontiguousarray(valid[rows, cols]), cube[self._rgb][:, rows, cols])
+
+
 @dataclass(frozen=True)
-class _TileResult:
-    """One tile's core: output planes by role, validity, and its part of the true-colour quick-look."""
+class _Finished:
+    """One tile's core as it is stored: output planes by role, validity, and its part of the quick-look."""
 
     outputs: dict[str, np.ndarray]
     valid: np.ndarray
@@ -48,10 +108,9 @@ class _TileResult:
         return [*self.outputs.values(), self.valid, self.preview]
 
 
-def apply_model(
-    source: Source,
+def stream(
+    work: Work,
     plan: Plan,
-    model: Model,
     writers: Mapping[str, RasterWriter],
     journal: Journal,
     preview: QuickLook,
@@ -61,9 +120,9 @@ def apply_model(
 
     Tiles that the journal holds are taken from it instead of being computed again.
     """
-    summaries = {role: Summary(spec, source.header.grid) for role, spec in model.outputs.items()}
+    summaries = {role: Summary(spec, work.grid) for role, spec in work.outputs.items()}
     valid_pixels = 0
-    for tile, result in _results(source, plan, model, journal, preview, context):
+    for tile, result in _results(work, plan, journal, preview, context):
         context.check_cancelled()
         for role, values in result.outputs.items():
             summaries[role].add(tile, values, result.valid)
@@ -76,73 +135,62 @@ def apply_model(
 
 
 def _results(
-    source: Source, plan: Plan, model: Model, journal: Journal, preview: QuickLook, context: Context
-) -> Iterator[tuple[Tile, _TileResult]]:
+    work: Work, plan: Plan, journal: Journal, preview: QuickLook, context: Context
+) -> Iterator[tuple[Tile, _Finished]]:
     finished = journal.finished
     if finished:
         context.on_message(f"{finished} of {len(plan.tiles)} tiles are taken from the interrupted run.")
     for tile, record in zip(plan.tiles, journal.replay()):
-        yield tile, _unpack(record, tile, model.outputs, preview)
-    rgb = rgb_bands(model.table)
+        yield tile, _unpack(record, tile, work.outputs, preview)
 
-    def compute(tile: Tile) -> _TileResult:
-        cube, valid = source.read(tile.halo)
-        outputs = _apply(model, torch.from_numpy(cube), torch.from_numpy(valid), tile, context)
-        rows, cols = tile.core.within(tile.halo)
-        core_valid = np.ascontiguousarray(valid[rows, cols])
-        for role, values in outputs.items():
-            values[:, ~core_valid] = model.outputs[role].nodata
-        return _TileResult(outputs, core_valid, preview.part(tile, cube[rgb][:, rows, cols], core_valid))
+    def compute(tile: Tile) -> _Finished:
+        computed = compute_or_halve(work, tile, context)
+        outputs = {}
+        for role, spec in work.outputs.items():  # their order is that of the journal
+            values = computed.outputs[role]
+            values[:, ~computed.valid] = spec.nodata
+            outputs[role] = values.astype(spec.dtype, copy=False)
+        return _Finished(outputs, computed.valid, preview.part(tile, computed.rgb, computed.valid))
 
     for tile, result in in_order(compute, plan.tiles[finished:], plan.workers):
         journal.append(result.arrays())
         yield tile, result
 
 
-def _apply(
-    model: Model, cube: torch.Tensor, valid: torch.Tensor, tile: Tile, context: Context
-) -> dict[str, np.ndarray]:
-    """Apply to one tile; when the device runs out of memory, to its two halves."""
+def compute_or_halve(work: Work, tile: Tile, context: Context) -> Computed:
+    """Compute a tile; when the device runs out of memory, its two halves.
+
+    Raises:
+        MemoryBudgetError: even a few rows are too many.
+    """
     try:
-        outputs = model.apply(cube.to(context.device, non_blocking=True), valid.to(context.device, non_blocking=True))
-        rows, cols = tile.core.within(tile.halo)
-        return {
-            role: values[:, rows, cols].to("cpu").numpy().astype(model.outputs[role].dtype)
-            for role, values in outputs.items()
-        }
+        return work.compute(tile)
     except torch.OutOfMemoryError as error:
         if tile.core.height < 2 * MIN_SPLIT_ROWS:
             raise MemoryBudgetError(
-                f"{context.device} has too little free memory for even {tile.halo.height} rows of the image: close "
+                f"{work.device} has too little free memory for even {tile.halo.height} rows of the image: close "
                 "what else uses it, or choose the device cpu."
             ) from error
     context.on_warning(f"The device ran out of memory on {tile.halo.height} rows: going on with half of them.")
-    halves = [_apply(model, *_cut(cube, valid, tile, part), context) for part in _halves(tile, model.halo_px)]
-    return {role: np.concatenate([half[role] for half in halves], axis=1) for role in halves[0]}
+    halves = [compute_or_halve(work, part, context) for part in _halves(tile, work)]
+    return Computed(
+        {role: np.concatenate([half.outputs[role] for half in halves], axis=1) for role in halves[0].outputs},
+        np.concatenate([half.valid for half in halves]),
+        np.concatenate([half.rgb for half in halves], axis=1),
+    )
 
 
-def _halves(tile: Tile, halo_px: int) -> list[Tile]:
-    core = tile.core
-    top = core.height // 2
-    parts = [
+def _halves(tile: Tile, work: Work) -> list[Tile]:
+    core, top = tile.core, tile.core.height // 2
+    cores = (
         Window(core.row, core.col, top, core.width),
         Window(core.row + top, core.col, core.height - top, core.width),
-    ]
-    bottom = tile.halo.row + tile.halo.height
-    halves = []
-    for part in parts:
-        first = max(tile.halo.row, part.row - halo_px)
-        last = min(bottom, part.row + part.height + halo_px)
-        halves.append(Tile(tile.index, part, Window(first, tile.halo.col, last - first, tile.halo.width)))
-    return halves
+    )
+    size = work.grid.height, work.grid.width
+    return [Tile(tile.index, part, part.padded(work.halo_px, *size)) for part in cores]
 
 
-def _cut(cube: torch.Tensor, valid: torch.Tensor, whole: Tile, part: Tile) -> tuple[torch.Tensor, torch.Tensor, Tile]:
-    rows, cols = part.halo.within(whole.halo)
-    return cube[:, rows, cols], valid[rows, cols], part
-
-
-def _unpack(record: bytes, tile: Tile, specs: Mapping[str, OutputSpec], preview: QuickLook) -> _TileResult:
+def _unpack(record: bytes, tile: Tile, specs: Mapping[str, OutputSpec], preview: QuickLook) -> _Finished:
     """Turn a journal record back into a tile's arrays."""
     shape, offset = (tile.core.height, tile.core.width), 0
     outputs = {}
@@ -153,4 +201,4 @@ def _unpack(record: bytes, tile: Tile, specs: Mapping[str, OutputSpec], preview:
         offset += values.nbytes
     valid = np.frombuffer(record, dtype=bool, count=shape[0] * shape[1], offset=offset).reshape(shape)
     rest = np.frombuffer(record, dtype=np.float32, offset=offset + valid.nbytes)
-    return _TileResult(outputs, valid, rest.reshape(3, *preview.part_shape(tile)))
+    return _Finished(outputs, valid, rest.reshape(3, *preview.part_shape(tile)))
