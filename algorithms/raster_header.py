@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -25,12 +25,15 @@ NUMPY_NAMES = {"Byte": "uint8", "CFloat32": "complex64", "CFloat64": "complex128
 """Where GDAL's names of types are not numpy's in capitals."""
 
 
-def read_image(layer: QgsRasterLayer | None, given: Any) -> RasterHeader:
+def read_image(
+    layer: QgsRasterLayer | None, given: Any, check: Callable[[RasterHeader], None] = check_spectral
+) -> RasterHeader:
     """Read the header of the layer to work on.
 
     Args:
         layer: what QGIS made of the parameter, None when it could not open it.
         given: the parameter's value, for the sentence.
+        check: refuses rasters of another kind than the one that is wanted.
 
     Raises:
         InputError: the layer cannot be worked on.
@@ -50,7 +53,7 @@ def read_image(layer: QgsRasterLayer | None, given: Any) -> RasterHeader:
         )
     if path.startswith("/vsimem/"):
         raise InputError(f"The layer {layer.name()!r} exists in the memory of QGIS only: save it as a file first.")
-    return read_header(path)
+    return read_header(path, check)
 
 
 def file_of(layer: QgsRasterLayer) -> str:
@@ -61,11 +64,11 @@ def file_of(layer: QgsRasterLayer) -> str:
     return str(QgsProviderRegistry.instance().decodeUri("gdal", source).get("path") or source)
 
 
-def read_header(path: str) -> RasterHeader:
+def read_header(path: str, check: Callable[[RasterHeader], None] = check_spectral) -> RasterHeader:
     """Read a raster's header.
 
     Raises:
-        InputError: GDAL does not open it, or it holds no spectrum per pixel.
+        InputError: GDAL does not open it, or ``check`` refuses it.
     """
     with _quiet():
         dataset = _open(path)
@@ -74,7 +77,7 @@ def read_header(path: str) -> RasterHeader:
         if dataset.RasterCount == 0:
             raise InputError(f"{path} is a container of several rasters: choose one of its sub-datasets.")
         header = _header(dataset, path)
-    check_spectral(header)
+    check(header)
     return header
 
 

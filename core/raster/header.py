@@ -49,8 +49,8 @@ class RasterHeader:
     warnings: tuple[str, ...] = ()
 
 
-def check_spectral(header: RasterHeader) -> None:
-    """Refuse rasters that cannot hold a spectrum per pixel.
+def check_numbers(header: RasterHeader) -> None:
+    """Refuse rasters whose numbers cannot be reflectance, whatever the number of their bands.
 
     Raises:
         InputError: says what the raster is instead.
@@ -59,14 +59,23 @@ def check_spectral(header: RasterHeader) -> None:
         raise InputError(f"{header.path} holds complex numbers: convert it to real numbers first.")
     if header.has_palette:
         raise InputError(f"{header.path} holds colours of a palette and no reflectance: choose an image with spectra.")
-    if header.is_rgba:
-        raise InputError(f"{header.path} is a picture of red, green, blue and alpha: choose an image with spectra.")
     flat = next((i for i, scale in enumerate(header.scale) if scale == 0.0 or not math.isfinite(scale)), None)
     if flat is not None:
         raise InputError(
             f"{header.path} declares the scale {header.scale[flat]:g} for band {flat + 1}, which leaves nothing of its "
             "numbers: correct the file."
         )
+
+
+def check_spectral(header: RasterHeader) -> None:
+    """Refuse rasters that cannot hold a spectrum per pixel.
+
+    Raises:
+        InputError: says what the raster is instead.
+    """
+    check_numbers(header)
+    if header.is_rgba:
+        raise InputError(f"{header.path} is a picture of red, green, blue and alpha: choose an image with spectra.")
     count = len(header.table)
     if count < MIN_BANDS:
         raise InputError(
