@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Reads a spectral response from a text file.
+
+Two forms, separated by comma, semicolon, tab or blanks, decimal point, with or without a line of names; lines that
+begin with # are skipped:
+
+- curves: a first column of wavelengths (nm or micrometres), then one column per MSI band. They are integrated over the
+  HSI's bands, except where the wavelengths are the HSI's own: then the numbers are the weights of its bands;
+- weights without wavelengths: a matrix MSI bands x HSI bands or its transpose, perhaps with a first column ``band``.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..bands import BandTable
+from ..errors import BandsError, InputError
+from ..raster.dialects import MICROMETRES_BELOW, nm_per_unit
+from .catalogue import Sensor, SensorBand
+from .match import band_words, match_wavelengths
+from .response import srf_of_sensor
+from .srf import Srf
+
+LARGEST_BYTES = 20_000_000
+_AXIS = re.compile(r"wave|lambda|λ|wl|nm$|nanomet|[uµμ]m$|micro", re.IGNORECASE)
+_LOWEST_NM, _HIGHEST_NM = 100.0, 20_000.0
+_NOISE = 0.005
+"""Negative responses down to this share of the peak are noise of the measurement."""
+_SAME_NM = 0.05
+
+
+@dataclass(frozen=True)
+class _Table:
+    """What a file holds: the names of its columns, empty when it tells none, and its numbers [rows, columns]."""
+
+    file: str
+    names: tuple[str, ...]
+    numbers: np.ndarray
+
+
+def read_srf(path: str | Path, hsi_table: BandTable, msi_table: BandTable) -> Srf:
+    """Read a spectral response and bring it onto the HSI's bands and into the order of the MSI's bands.
+
+    Columns are matched by name where the file names all of the MSI's bands, else by wavelength where both images have
+    wavelengths; otherwise the file's order counts.
+
+    Raises:
+        InputError: the file cannot be read as a spectral response.
+        BandsError: its bands do not fit those of the images.
+    """
+    table = _read(Path(path))
+    if _holds_curves(table, len(hsi_table), len(msi_table)):
+        srf = _of_curves(table, hsi_table)
+    else:
+        srf = _of_weights(table, len(hsi_table), msi_table)
+    order = _order(srf, hsi_table, msi_table)
+    names = srf.names if any(srf.names) else msi_table.names
+    return Srf(srf.matrix[list(order)], tuple(names[i] for i in order), srf.source)
+
+
+def _holds_curves(table: _Table, hsi_bands: int, msi_bands: int) -> bool:
+    """Tell whether the first column is an axis of wavelengths: by its name, else by its numbers."""
+    if table.names:
+        return _AXIS.match(table.names[0]) is not None
+    if table.numbers.shape in ((hsi_bands, msi_bands), (msi_bands, hsi_bands)):
+        return False
+    first = table.numbers[:, 0]
+    return table.numbers.shape[1] > 1 and bool(np.all(np.diff(first) > 0) and first[0] > 0.1 and np.ptp(first) > 0)
+
+
+def _of_curves(table: _Table, hsi_table: BandTable) -> Srf:
+    nm = _in_nm(table)
+    if table.numbers.shape[1] < 2:
+        raise InputError(f"{table.file} holds wavelengths but no responses: add one column per multispectral band.")
+    if len(nm) < 2:
+        raise InputError(f"{table.file} holds a single wavelength: add one line per wavelength.")
+    curves = table.numbers[:, 1:].T
+    names = table.names[1:] or tuple(str(i + 1) for i in range(len(curves)))
+    hsi_nm = hsi_table.wavelength_nm
+    if hsi_nm is not None and len(hsi_nm) == len(nm) and np.allclose(nm, hsi_nm, rtol=0, atol=_SAME_NM):
+        return _scaled(table.file, curves, names)
+    order = np.argsort(nm)
+    sorted_nm = nm[order]
+    if np.any(np.diff(sorted_nm) <= 0):
+        raise InputError(f"{table.file} holds the same wavelength twice: keep one line of each.")
+    fine = np.arange(sorted_nm[0], sorted_nm[-1] + 0.5, 1.0)
+    bands = tuple(
+        SensorBand(name, (), tuple(fine.tolist()), tuple(np.interp(fine, sorted_nm, row[order]).tolist()))
+        for name, row in zip(names, _checked(table.file, curves, names))
+    )
+    sensor = Sensor("", table.file, bands, "")
+    return srf_of_sensor(sensor, range(len(bands)), hsi_table)[0]
+
+
+def _in_nm(table: _Table) -> np.ndarray:
+    """The axis of wavelengths in nanometres, by the unit that its name tells or else by its size."""
+    header = table.names[0] if table.names else ""
+    values = table.numbers[:, 0]
+    unit = [part for part in re.split(r"[\s_()\[\],]+", header.lower()) if part][-1:]
+    if not unit or re.match("wave|lambda|λ|wl", unit[0]):
+        factor: float | None = 1000.0 if values.max() < MICROMETRES_BELOW else 1.0
+    else:
+        factor = nm_per_unit(unit[0])
+    if factor is None:
+        raise InputError(f"The column {header!r} of {table.file} has an unknown unit: give wavelengths in nm or um.")
+    nm = values * factor
+    if not (_LOWEST_NM <= nm.min() and nm.max() <= _HIGHEST_NM):
+        raise InputError(
+            f"The wavelengths of {table.file} reach from {nm.min():g} to {nm.max():g} nm: correct their unit, nm or um."
+        )
+    return nm
+
+
+def _of_weights(table: _Table, hsi_bands: int, msi_table: BandTable) -> Srf:
+    numbers, names = table.numbers, table.names
+    if names and names[0].lower() == "band":
+        numbers, names = numbers[:, 1:], names[1:]
+    rows, columns = numbers.shape
+    if columns == hsi_bands and (rows == len(msi_table) or rows != hsi_bands):
+        matrix, names = numbers, ()
+    elif rows == hsi_bands:
+        matrix = numbers.T
+    else:
+        raise BandsError(
+            f"{table.file} holds {rows} x {columns} numbers, but {len(msi_table)} multispectral and {hsi_bands} "
+            "hyperspectral bands are in use: give one weight for each pair of them, or curves with a column of "
+            "wavelengths."
+        )
+    return _scaled(table.file, matrix, names or ("",) * len(matrix))
+
+
+def _scaled(file: str, matrix: np.ndarray, names: Sequence[str]) -> Srf:
+    """Weights whose rows sum to 1."""
+    checked = _checked(file, matrix, names)
+    return Srf((checked / checked.sum(1, keepdims=True)).astype(np.float32), tuple(names), file)
+
+
+def _checked(file: str, rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
+    """Rows of responses without the noise below zero."""
+    for i, row in enumerate(rows):
+        band = f"Band {i + 1}" + (f" ({names[i]!r})" if names[i] not in ("", str(i + 1)) else "")
+        peak = row.max()
+        if row.min() < -_NOISE * max(peak, 0.0):
+            raise InputError(f"{band} of {file} holds the negative response {row.min():g}: responses must be positive.")
+        if peak <= 0:
+            raise InputError(f"{band} of {file} responds to nothing, for all its numbers are 0: correct or remove it.")
+    return np.clip(rows, 0.0, None)
+
+
+def _order(srf: Srf, hsi_table: BandTable, msi_table: BandTable) -> tuple[int, ...]:
+    """The file's band that each MSI band is."""
+    known = [name.strip().lower() for name in srf.names]
+    wanted = [name.strip().lower() for name in msi_table.names]
+    if set(wanted) <= set(known) and len(set(known)) == len(known):
+        return tuple(known.index(name) for name in wanted)
+    if len(known) != len(wanted):
+        raise BandsError(
+            f"{srf.source} describes {len(known)} bands, but the multispectral image has {len(wanted)} bands in use: "
+            "give one column per band, in the order of the image's bands."
+        )
+    if hsi_table.wavelength_nm is None or msi_table.wavelength_nm is None:
+        return tuple(range(len(known)))
+    nm = np.asarray(hsi_table.wavelength_nm)
+    spacing = np.ptp(nm) / max(len(nm) - 1, 1)
+    widths = [float(spacing / row.max()) for row in srf.matrix]
+    found, worst = match_wavelengths(msi_table.wavelength_nm, srf.centres(hsi_table.wavelength_nm), widths)
+    if worst is not None:
+        raise BandsError(
+            f"{band_words(msi_table, worst)} of the multispectral image fits no band of {srf.source}: give the "
+            "response of the sensor that took the image, or correct the image's wavelengths."
+        )
+    return found
+
+
+def _read(file: Path) -> _Table:
+    rows = _cells(file)
+    names: tuple[str, ...] = ()
+    if not all(map(_is_number, rows[0][1])):
+        names = tuple(rows.pop(0)[1])
+    if not rows:
+        raise InputError(f"{file.name} holds names but no numbers: add the responses.")
+    width = len(names) or len(rows[0][1])
+    numbers = []
+    for line, cells in rows:
+        if len(cells) != width:
+            raise InputError(
+                f"Line {line} of {file.name} has {len(cells)} columns instead of {width}: write one number per column, "
+                "with a decimal point."
+            )
+        numbers.append([_number(file.name, line, cell) for cell in cells])
+    return _Table(file.name, names, np.array(numbers))
+
+
+def _cells(file: Path) -> list[tuple[int, list[str]]]:
+    """Cells of the lines that hold any, with their line numbers."""
+    lines = [
+        (number, line.strip("\r\n"))
+        for number, line in enumerate(_text(file).splitlines(), start=1)
+        if line.strip(" \t,;") and not line.lstrip().startswith("#")
+    ]
+    if not lines:
+        raise InputError(f"{file.name} is empty: it must hold a spectral response.")
+    separator = next((sign for sign in "\t;," if sign in lines[0][1]), None)
+    return [(number, [cell.strip().strip('"').strip() for cell in line.split(separator)]) for number, line in lines]
+
+
+def _text(file: Path) -> str:
+    try:
+        if not file.is_file():
+            raise InputError(f"The response file {file} does not exist: check the path.")
+        if file.stat().st_size > LARGEST_BYTES:
+            raise InputError(
+                f"{file.name} has {file.stat().st_size / 1e6:.0f} MB, too much for a spectral response: choose a "
+                "text file with one column per multispectral band."
+            )
+        raw = file.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The response file {file} cannot be read ({error.strerror}): check its permissions."
+        ) from error
+    if b"\0" in raw:
+        raise InputError(f"{file.name} is no text: save the spectral response as CSV in UTF-8.")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("latin-1")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _number(file: str, line: int, text: str) -> float:
+    if not _is_number(text):
+        hint = "write decimals with a point" if re.fullmatch(r"-?\d+,\d+", text) else "replace it by a number"
+        raise InputError(f"Line {line} of {file} holds {text!r} where a number belongs: {hint}.")
+    value = float(text)
+    if not math.isfinite(value):
+        raise InputError(f"Line {line} of {file} holds {text!r}: replace it by a finite number.")
+    return value
