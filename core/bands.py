@@ -10,6 +10,7 @@ from .errors import BandsError
 
 WATER_VAPOUR_WINDOWS_NM: tuple[tuple[float, float], ...] = ((1350.0, 1450.0), (1800.0, 1950.0))
 """Where the atmosphere lets almost no light through, so that surface reflectance there is mostly noise."""
+RGB_NM = (660.0, 560.0, 480.0)
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,14 @@ def choose_bands(
     if not used:
         raise BandsError("No usable band is left: all bands are bad, empty or in the water-vapour windows.")
     return BandChoice(tuple(used), tuple(reasons))
+
+
+def rgb_bands(table: BandTable) -> list[int]:
+    """Bands nearest to red, green and blue; last, middle and first band when wavelengths are unknown."""
+    if table.wavelength_nm is None:
+        return [len(table) - 1, len(table) // 2, 0]
+    nm = table.wavelength_nm
+    return [min(range(len(nm)), key=lambda i: abs(nm[i] - target)) for target in RGB_NM]
 
 
 def _left_out(bands: set[int], why: str) -> list[str]:

@@ -19,7 +19,8 @@ class OutputSummary:
     """Streaming summary of one output raster.
 
     Attributes:
-        mean, low, high: per band over valid pixels (low and high are the extremes).
+        mean, low, high: per band over valid pixels (low and high are the extremes); of outputs with a spectral axis only
+            red, green and blue are summarised, here and below.
         histogram_edges: [bins + 1], common to all bands.
         histogram: counts, [bands, bins].
         quicklook: float32 [bands, rows, columns], every n-th pixel, NaN where invalid; at most 320 pixels a side.
@@ -31,6 +32,23 @@ class OutputSummary:
     histogram_edges: numpy.ndarray
     histogram: numpy.ndarray
     quicklook: numpy.ndarray
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    """A further input raster of a run.
+
+    Attributes:
+        header: its header.
+        bands_used: indices from 0.
+        scale: factor applied to stored numbers.
+        is_reflectance: False when scaled numbers are in some other unit.
+    """
+
+    header: RasterHeader
+    bands_used: tuple[int, ...]
+    scale: float
+    is_reflectance: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,6 +68,7 @@ class RunRecord:
         seconds: duration per step.
         true_colour: uint8 [rows, columns, 4] RGBA quick-look of the input, or None.
         is_reflectance: False when scaled numbers are in some other unit, such as radiance, that is not known.
+        others: further input rasters by role.
     """
 
     job: Job
@@ -65,6 +84,7 @@ class RunRecord:
     seconds: Mapping[str, float] = field(default_factory=dict)
     true_colour: numpy.ndarray | None = None
     is_reflectance: bool = True
+    others: Mapping[str, InputRecord] = field(default_factory=dict)
 
     @property
     def quantity(self) -> str:

@@ -11,7 +11,7 @@ import rasterio.features
 import torch
 from affine import Affine
 
-from ..bands import BandTable
+from ..bands import BandTable, rgb_bands
 from ..errors import InputError
 from ..grid import Grid, Tile, Window
 from ..raster.header import RasterHeader
@@ -146,14 +146,6 @@ def _moments(pixels: torch.Tensor) -> Moments:
     moments = StreamingMoments(pixels.shape[1])
     moments.add(pixels)
     return moments.result()
-
-
-def rgb_bands(table: BandTable) -> list[int]:
-    """Bands nearest to red, green and blue; first, middle and last band when wavelengths are unknown."""
-    if table.wavelength_nm is None:
-        return [len(table) - 1, len(table) // 2, 0]
-    nm = np.asarray(table.wavelength_nm)
-    return [int(np.abs(nm - target).argmin()) for target in (660.0, 560.0, 480.0)]
 
 
 def _windows_of(geometry: Mapping[str, Any], grid: Grid, plan: Plan) -> Iterator[Window]:

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from ..bands import rgb_bands
 from ..errors import MemoryBudgetError
 from ..grid import Grid, Tile, Window
 from ..raster.write import RasterWriter
@@ -17,7 +18,6 @@ from .journal import Journal
 from .method import Context, Model, OutputSpec
 from .plan import Plan
 from .record import OutputSummary
-from .sampling import rgb_bands
 from .source import Source, in_order
 from .summary import QuickLook, Summary
 

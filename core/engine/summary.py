@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..bands import rgb_bands
 from ..grid import Grid, Tile
 from .method import OutputSpec
 from .record import OutputSummary
@@ -42,10 +43,11 @@ class QuickLook:
 
 
 class Summary:
-    """Means, extremes, histogram and quick-look of one output."""
+    """Means, extremes, histogram and quick-look of one output; of spectra those of three bands for a picture."""
 
     def __init__(self, spec: OutputSpec, grid: Grid) -> None:
-        bands = len(spec.band_names)
+        self._shown = list(range(len(spec.band_names))) if spec.table is None else rgb_bands(spec.table)
+        bands = len(self._shown)
         self._limits = spec.limits
         self._upper = 0.0 if spec.limits is None else spec.limits[1]
         self._lower = 0.0 if spec.limits is None else spec.limits[0]
@@ -58,6 +60,7 @@ class Summary:
 
     def add(self, tile: Tile, values: np.ndarray, valid: np.ndarray) -> None:
         """Take in a tile's core; ``values`` [bands, rows, columns], ``valid`` [rows, columns]."""
+        values = values[self._shown]
         self._quicklook.put(tile, self._quicklook.part(tile, values, valid))
         pixels = values[:, valid]
         if pixels.shape[1] == 0:
