@@ -172,9 +172,13 @@ def whole_number(name: str, label: str, low: int, high: int, text: str) -> QgsPr
     return helped(parameter, text)
 
 
-def raster_output(name: str, label: str, text: str, optional: bool = True) -> QgsProcessingParameterRasterDestination:
-    """A raster to write; optional ones are not made unless asked for."""
-    parameter = QgsProcessingParameterRasterDestination(name, label, optional=optional, createByDefault=not optional)
+def raster_output(
+    name: str, label: str, text: str, optional: bool = True, by_default: bool = False
+) -> QgsProcessingParameterRasterDestination:
+    """A raster to write; optional ones are not made unless asked for, or offered as made by default."""
+    parameter = QgsProcessingParameterRasterDestination(
+        name, label, optional=optional, createByDefault=by_default or not optional
+    )
     return helped(parameter, text)
 
 

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from osgeo import gdal
 from qgis.core import (
     QgsColorRampShader,
+    QgsContrastEnhancement,
     QgsMapLayer,
+    QgsMultiBandColorRenderer,
     QgsPalettedRasterRenderer,
     QgsProcessingContext,
     QgsProcessingFeedback,
@@ -20,8 +22,14 @@ from qgis.core import (
     QgsStyle,
 )
 
+from ..core.errors import HyperResError
+from .raster_header import read_header
+
 SAMPLE_SIDE_PX = 256
-HIGH_SHARE = 0.98
+LOW_SHARE, HIGH_SHARE = 0.02, 0.98
+TRUE_COLOUR_NM = (640.0, 550.0, 470.0)
+FALSE_COLOUR_NM = (2200.0, 850.0, 660.0)
+"""For images that do not see the visible: what such pictures usually show."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,56 @@ def draw_shares(layer: QgsRasterLayer) -> None:
 
 def draw_error(layer: QgsRasterLayer) -> None:
     """First band from 0 to its 98th percentile in a ramp of one hue."""
-    _draw_ramp(layer, "Reds", 0.0, _high_value(layer) or 1.0)
+    _draw_ramp(layer, "Reds", 0.0, _percentiles(layer, 1)[1] or 1.0)
+
+
+def draw_uncertainty(layer: QgsRasterLayer) -> None:
+    """First band from 0 to its 98th percentile in a ramp of another hue than errors."""
+    _draw_ramp(layer, "Purples", 0.0, _percentiles(layer, 1)[1] or 1.0)
+
+
+def draw_spread(layer: QgsRasterLayer) -> None:
+    """First band between its 2nd and 98th percentile in viridis, for amounts without a natural scale."""
+    low, high = _percentiles(layer, 1)
+    _draw_ramp(layer, "Viridis", low, high if high > low else low + 1.0)
+
+
+def draw_true_colours(layer: QgsRasterLayer) -> None:
+    """Colours as the eye sees them where wavelengths are known, each stretched from its 2nd to its 98th percentile.
+
+    Images of the same ground look alike under this, whatever their units and bands.
+    """
+    if layer.bandCount() < len(TRUE_COLOUR_NM):
+        return
+    bands = colour_bands(_wavelengths(layer.source()))
+    provider = layer.dataProvider()
+    renderer = QgsMultiBandColorRenderer(provider, *bands)
+    setters = (
+        renderer.setRedContrastEnhancement,
+        renderer.setGreenContrastEnhancement,
+        renderer.setBlueContrastEnhancement,
+    )
+    for band, apply in zip(bands, setters):
+        stretch = QgsContrastEnhancement(provider.dataType(band))
+        low, high = _percentiles(layer, band)
+        stretch.setMinimumValue(low)
+        stretch.setMaximumValue(high)
+        stretch.setContrastEnhancementAlgorithm(
+            QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum
+        )
+        apply(stretch)
+    layer.setRenderer(renderer)
+
+
+def colour_bands(wavelength_nm: Sequence[float] | None) -> tuple[int, int, int]:
+    """Bands (from 1) to show as red, green and blue."""
+    if wavelength_nm is None:
+        return 1, 2, 3
+    for wanted in (TRUE_COLOUR_NM, FALSE_COLOUR_NM):
+        nearest = [min(range(len(wavelength_nm)), key=lambda i: abs(wavelength_nm[i] - nm)) for nm in wanted]
+        if len(set(nearest)) == len(nearest):
+            return tuple(band + 1 for band in nearest)
+    return 1, 2, 3
 
 
 def draw_classes(layer: QgsRasterLayer) -> None:
@@ -104,14 +161,22 @@ def _draw_ramp(layer: QgsRasterLayer, ramp: str, low: float, high: float) -> Non
     layer.setRenderer(renderer)
 
 
-def _high_value(layer: QgsRasterLayer) -> float:
-    """A high percentile of the first band from a coarse look; QGIS's own statistics would write a file beside it."""
-    provider = layer.dataProvider()
+def _percentiles(layer: QgsRasterLayer, band: int) -> tuple[float, float]:
+    """A low and a high percentile of a band from a coarse look; QGIS's own statistics would write a file beside it."""
     width, height = min(SAMPLE_SIDE_PX, layer.width()), min(SAMPLE_SIDE_PX, layer.height())
-    block = provider.block(1, layer.extent(), width, height)
+    block = layer.dataProvider().block(band, layer.extent(), width, height)
     count = block.width() * block.height()
     values = sorted(block.value(i) for i in range(count) if not block.isNoData(i))
-    return values[int(HIGH_SHARE * (len(values) - 1))] if values else 0.0
+    if not values:
+        return 0.0, 0.0
+    return tuple(values[int(share * (len(values) - 1))] for share in (LOW_SHARE, HIGH_SHARE))
+
+
+def _wavelengths(path: str) -> tuple[float, ...] | None:
+    try:
+        return read_header(path).table.wavelength_nm
+    except HyperResError:
+        return None
 
 
 def _class_names(path: str) -> list[str]:

@@ -8,12 +8,26 @@ from pathlib import Path
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from ..algorithms.assess import AssessAlgorithm
 from ..algorithms.endmembers import EndmembersAlgorithm
+from ..algorithms.fuse import FuseAlgorithm
+from ..algorithms.simulate import SimulateAlgorithm
+from ..algorithms.spectralift import SpectraLiftAlgorithm
+from ..algorithms.spectramorph import SpectraMorphAlgorithm
 from ..algorithms.status import StatusAlgorithm
 from ..algorithms.unmix import UnmixAlgorithm
 from ..core.version import plugin_version
 
-ALGORITHMS = (UnmixAlgorithm, EndmembersAlgorithm, StatusAlgorithm)
+ALGORITHMS = (
+    UnmixAlgorithm,
+    EndmembersAlgorithm,
+    FuseAlgorithm,
+    SpectraLiftAlgorithm,
+    SpectraMorphAlgorithm,
+    SimulateAlgorithm,
+    AssessAlgorithm,
+    StatusAlgorithm,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 ICON = ROOT / "ui" / "icons" / "hyperres.svg"

@@ -17,6 +17,7 @@ from qgis.PyQt.QtCore import QEvent
 sys.path.insert(0, str(Path(__file__).parent))
 
 from helpers import ENGINE, Scene, library_text, make_scene
+from pairs import Pair, make_pair
 
 
 def pytest_configure(config):
@@ -102,3 +103,8 @@ def no_silent_errors(monkeypatch):
     yield
     if seen:
         pytest.fail("An exception in a Qt slot:\n" + "".join(traceback.format_exception(*seen[0])))
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory) -> Pair:
+    return make_pair(tmp_path_factory.mktemp("pair"))

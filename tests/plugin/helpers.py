@@ -60,11 +60,13 @@ def make_scene(path: Path, side: int = 48, seed: int = 1) -> Scene:
     return Scene(str(path), spectra, shares)
 
 
-def write_raster(path, cube, nodata=None, wavelength_nm=None, epsg=32633, kind=gdal.GDT_Int16) -> str:
+def write_raster(
+    path, cube, nodata=None, wavelength_nm=None, epsg=32633, kind=gdal.GDT_Int16, pixel_m=10, corner=(500000, 5000000)
+) -> str:
     """Write a GeoTIFF with wavelengths as band metadata."""
     bands, rows, cols = cube.shape
     dataset = gdal.GetDriverByName("GTiff").Create(str(path), cols, rows, bands, kind)
-    dataset.SetGeoTransform((500000, 10, 0, 5000000, 0, -10))
+    dataset.SetGeoTransform((corner[0], pixel_m, 0, corner[1], 0, -pixel_m))
     if epsg:
         system = osr.SpatialReference()
         system.ImportFromEPSG(epsg)
