@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The fine image that is most probable given a guess, a blurred coarse view of it and, if there is one, the MSI.
+
+    min_Z  sum_pixels (Z - P)^T Q (Z - P) + |M - R Z|^2_{W} + |Y - B Z|^2_{N^-1}
+
+Z [k, fine pixels] are subspace coefficients, P the guess with precision Q [k, k], R [c, k] what the MSI sees of them
+with the inverse noise variances W [c], B blur and decimation, N [k, k] the coarse noise. The first two terms are the
+same k x k problem in every pixel: D = Q + R^T W R, Z0 = D^-1 (Q P + R^T W M). Woodbury's identity moves the third to the
+coarse grid, because D does not change from pixel to pixel and so commutes with B:
+
+    Z = Z0 + D^-1 B^T u,    (N + D^-1 B B^T) u = Y - B Z0
+
+That is as many times smaller as a coarse pixel holds fine ones, and exact. Diagonalising N and D^-1 together leaves k
+scalar problems, solved side by side by conjugate gradients. (Same optimum as Wei, Dobigeon & Tourneret 2015,
+doi:10.1109/JSTSP.2015.2407855, eq. 12-18, without its periodic borders and whole-number ratios.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from .blur import Blur
+
+STEPS = 100
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a pixel's share of the problem looks like; the same for all tiles of a run.
+
+    Attributes:
+        guess: D^-1 Q, [k, k], what the guess contributes to Z0.
+        seen: D^-1 R^T W, [k, c], what the MSI contributes; c may be 0.
+        spread: D^-1, [k, k].
+        to_modes: T with T N T^T = I and T D^-1 T^T diagonal, [k, k].
+        gains: that diagonal, [k].
+    """
+
+    guess: torch.Tensor
+    seen: torch.Tensor
+    spread: torch.Tensor
+    to_modes: torch.Tensor
+    gains: torch.Tensor
+
+    def to(self, device: torch.device) -> Weights:
+        """The same on a device."""
+        return Weights(*(part.to(device) for part in (self.guess, self.seen, self.spread, self.to_modes, self.gains)))
+
+
+def weigh(
+    precision: torch.Tensor, coarse_noise: torch.Tensor, response: torch.Tensor, fine_noise: torch.Tensor
+) -> Weights:
+    """Prepare what does not depend on pixels.
+
+    Args:
+        precision: Q, [k, k], symmetric positive definite.
+        coarse_noise: N, [k, k], covariance of the coarse coefficients' noise, positive definite.
+        response: R, [c, k]; c = 0 where there is no MSI.
+        fine_noise: variance of each MSI band's noise, [c].
+
+    Returns:
+        float32, computed in float64.
+    """
+    q, n, r = precision.double(), coarse_noise.double(), response.double()
+    seen = r.T / fine_noise.double()
+    spread = torch.linalg.inv(q + seen @ r)
+    spread = (spread + spread.T) / 2
+    root = torch.linalg.inv(torch.linalg.cholesky(n))
+    gains, modes = torch.linalg.eigh(root @ spread @ root.T)
+    parts = (spread @ q, spread @ seen, spread, modes.T @ root, gains.clamp_min(0.0))
+    return Weights(*(part.float().contiguous() for part in parts))
+
+
+def solve(
+    guess: torch.Tensor,
+    weights: Weights,
+    blur: Blur,
+    coarse: torch.Tensor,
+    trust: torch.Tensor,
+    fine: torch.Tensor | None = None,
+    steps: int = STEPS,
+    tolerance: float = TOLERANCE,
+) -> torch.Tensor:
+    """Solve for the coefficients of one tile.
+
+    Args:
+        guess: P, float32 [k, H, W].
+        weights: from :func:`weigh`.
+        blur: B for this tile.
+        coarse: Y as coefficients, float32 [k, h, w]; anything finite where ``trust`` is 0.
+        trust: share from 0 (unusable) to 1 of each coarse pixel's inverse noise variance, [h, w].
+        fine: M minus what the subspace's mean gives there, [c, H, W]; None without an MSI.
+        steps: most steps of conjugate gradients.
+        tolerance: stop when the residual has fallen to this share in every mode.
+
+    Returns:
+        Z, float32 [k, H, W].
+    """
+    shape = guess.shape
+    start = weights.guess @ guess.reshape(len(guess), -1)
+    if fine is not None and len(fine):
+        start += weights.seen @ fine.reshape(len(fine), -1)
+    start = start.reshape(shape)
+    misfit = _mix(weights.to_modes, coarse - blur(start))
+    pull = _mix(weights.to_modes.T, _modes(misfit, weights.gains, blur, trust, steps, tolerance))
+    start += _mix(weights.spread, blur.adjoint(pull))
+    return start
+
+
+def _modes(
+    misfit: torch.Tensor, gains: torch.Tensor, blur: Blur, trust: torch.Tensor, steps: int, tolerance: float
+) -> torch.Tensor:
+    """Solve (1 / trust + gain_j B B^T) u_j = misfit_j for all modes j, [k, h, w]."""
+    root = trust.sqrt()
+    gains = gains[:, None, None]
+
+    def operate(x: torch.Tensor) -> torch.Tensor:
+        return x + gains * root * blur(blur.adjoint(root * x))
+
+    residual = root * misfit
+    solution, direction = torch.zeros_like(residual), residual
+    energy = residual.square().sum(dim=(1, 2), keepdim=True)
+    goal = energy * tolerance**2 + torch.finfo(energy.dtype).tiny
+    for _ in range(steps):
+        if bool((energy <= goal).all()):
+            break
+        image = operate(direction)
+        step = energy / (direction * image).sum(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(energy.dtype).tiny)
+        solution = solution + step * direction
+        residual = residual - step * image
+        before, energy = energy, residual.square().sum(dim=(1, 2), keepdim=True)
+        direction = residual + energy / before.clamp_min(torch.finfo(energy.dtype).tiny) * direction
+    return root * solution
+
+
+def _mix(matrix: torch.Tensor, planes: torch.Tensor) -> torch.Tensor:
+    return (matrix @ planes.reshape(len(planes), -1)).reshape(len(matrix), *planes.shape[1:])
