@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from qgis.core import QgsProcessingContext
 
-from ..core.raster.header import RasterHeader, check_numbers, check_spectral
+from ..core.raster.header import MIN_BANDS, RasterHeader
 from .base import HyperResAlgorithm
 from .parameters import is_given
 from .raster_header import file_of, read_image
@@ -30,8 +30,8 @@ class PairAlgorithm(HyperResAlgorithm):
         Raises:
             InputError: it cannot be used.
         """
-        check = check_numbers if name == "MSI" else check_spectral
-        return read_image(self.parameterAsRasterLayer(parameters, name, context), parameters.get(name), check)
+        min_bands = 1 if name == "MSI" else MIN_BANDS
+        return read_image(self.parameterAsRasterLayer(parameters, name, context), parameters.get(name), min_bands)
 
     def headers(self, parameters: dict[str, Any], context: QgsProcessingContext) -> dict[str, RasterHeader]:
         """Headers of all raster inputs that are given, by parameter.

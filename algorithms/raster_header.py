@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
@@ -14,7 +14,7 @@ from qgis.core import QgsProviderRegistry, QgsRasterLayer
 from ..core.errors import InputError
 from ..core.grid import Grid
 from ..core.raster.dialects import DOMAINS, read_band_table, read_sidecar
-from ..core.raster.header import RasterHeader, check_spectral
+from ..core.raster.header import MIN_BANDS, RasterHeader, check_spectral
 
 REMOTE = (
     *("/vsicurl", "/vsis3", "/vsigs", "/vsiaz", "/vsiadls", "/vsioss", "/vsiswift", "/vsihdfs", "/vsiwebhdfs"),
@@ -25,15 +25,13 @@ NUMPY_NAMES = {"Byte": "uint8", "CFloat32": "complex64", "CFloat64": "complex128
 """Where GDAL's names of types are not numpy's in capitals."""
 
 
-def read_image(
-    layer: QgsRasterLayer | None, given: Any, check: Callable[[RasterHeader], None] = check_spectral
-) -> RasterHeader:
+def read_image(layer: QgsRasterLayer | None, given: Any, min_bands: int = MIN_BANDS) -> RasterHeader:
     """Read the header of the layer to work on.
 
     Args:
         layer: what QGIS made of the parameter, None when it could not open it.
         given: the parameter's value, for the sentence.
-        check: refuses rasters of another kind than the one that is wanted.
+        min_bands: how many bands are needed.
 
     Raises:
         InputError: the layer cannot be worked on.
@@ -53,7 +51,7 @@ def read_image(
         )
     if path.startswith("/vsimem/"):
         raise InputError(f"The layer {layer.name()!r} exists in the memory of QGIS only: save it as a file first.")
-    return read_header(path, check)
+    return read_header(path, min_bands)
 
 
 def file_of(layer: QgsRasterLayer) -> str:
@@ -64,11 +62,11 @@ def file_of(layer: QgsRasterLayer) -> str:
     return str(QgsProviderRegistry.instance().decodeUri("gdal", source).get("path") or source)
 
 
-def read_header(path: str, check: Callable[[RasterHeader], None] = check_spectral) -> RasterHeader:
+def read_header(path: str, min_bands: int = MIN_BANDS) -> RasterHeader:
     """Read a raster's header.
 
     Raises:
-        InputError: GDAL does not open it, or ``check`` refuses it.
+        InputError: GDAL does not open it, or it holds no spectrum per pixel.
     """
     with _quiet():
         dataset = _open(path)
@@ -77,7 +75,7 @@ def read_header(path: str, check: Callable[[RasterHeader], None] = check_spectra
         if dataset.RasterCount == 0:
             raise InputError(f"{path} is a container of several rasters: choose one of its sub-datasets.")
         header = _header(dataset, path)
-    check(header)
+    check_spectral(header, min_bands)
     return header
 
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from osgeo import gdal
@@ -22,14 +22,12 @@ from qgis.core import (
     QgsStyle,
 )
 
-from ..core.errors import HyperResError
+from ..core.bands import rgb_bands
+from ..core.errors import InputError
 from .raster_header import read_header
 
 SAMPLE_SIDE_PX = 256
 LOW_SHARE, HIGH_SHARE = 0.02, 0.98
-TRUE_COLOUR_NM = (640.0, 550.0, 470.0)
-FALSE_COLOUR_NM = (2200.0, 850.0, 660.0)
-"""For images that do not see the visible: what such pictures usually show."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +102,11 @@ def draw_true_colours(layer: QgsRasterLayer) -> None:
 
     Images of the same ground look alike under this, whatever their units and bands.
     """
-    if layer.bandCount() < len(TRUE_COLOUR_NM):
+    try:
+        table = read_header(layer.source()).table
+    except InputError:  # fewer than three bands: QGIS's own grey will do
         return
-    bands = colour_bands(_wavelengths(layer.source()))
+    bands = [band + 1 for band in rgb_bands(table)]
     provider = layer.dataProvider()
     renderer = QgsMultiBandColorRenderer(provider, *bands)
     setters = (
@@ -124,17 +124,6 @@ def draw_true_colours(layer: QgsRasterLayer) -> None:
         )
         apply(stretch)
     layer.setRenderer(renderer)
-
-
-def colour_bands(wavelength_nm: Sequence[float] | None) -> tuple[int, int, int]:
-    """Bands (from 1) to show as red, green and blue."""
-    if wavelength_nm is None:
-        return 1, 2, 3
-    for wanted in (TRUE_COLOUR_NM, FALSE_COLOUR_NM):
-        nearest = [min(range(len(wavelength_nm)), key=lambda i: abs(wavelength_nm[i] - nm)) for nm in wanted]
-        if len(set(nearest)) == len(nearest):
-            return tuple(band + 1 for band in nearest)
-    return 1, 2, 3
 
 
 def draw_classes(layer: QgsRasterLayer) -> None:
@@ -170,13 +159,6 @@ def _percentiles(layer: QgsRasterLayer, band: int) -> tuple[float, float]:
     if not values:
         return 0.0, 0.0
     return tuple(values[int(share * (len(values) - 1))] for share in (LOW_SHARE, HIGH_SHARE))
-
-
-def _wavelengths(path: str) -> tuple[float, ...] | None:
-    try:
-        return read_header(path).table.wavelength_nm
-    except HyperResError:
-        return None
 
 
 def _class_names(path: str) -> list[str]:

@@ -14,27 +14,22 @@ from osgeo import gdal
 from qgis.core import (
     QgsApplication,
     QgsColorRamp,
-    QgsContrastEnhancement,
     QgsMapRendererSequentialJob,
     QgsMapSettings,
-    QgsMultiBandColorRenderer,
     QgsPalettedRasterRenderer,
     QgsRasterLayer,
-    QgsRasterMinMaxOrigin,
     QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtCore import QPoint, QRect, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QFont, QImage, QPainter
 
-from hyperres.algorithms.raster_header import read_header
-from hyperres.algorithms.styling import draw_classes, draw_error, draw_shares
+from hyperres.algorithms.styling import draw_classes, draw_error, draw_shares, draw_true_colours
 
 PANEL_PX = 360
 TITLE_PX = 36
 GAP_PX = 14
 BAR_PX = QSize(80, 12)
 COLUMNS = 4
-TRUE_COLOUR_NM = (640.0, 550.0, 470.0)
 BACKGROUND = QColor("white")
 
 
@@ -92,20 +87,6 @@ def ramp_panel(title: str, layer: QgsRasterLayer, key: QColor | None = None) -> 
         raise TypeError(f"{title} is not drawn by a colour ramp")
     ramp = renderer.shader().rasterShaderFunction().sourceColorRamp().clone()
     return Panel(title, draw_map(layer), ramp, (renderer.classificationMin(), renderer.classificationMax()), key)
-
-
-def draw_true_colours(layer: QgsRasterLayer) -> None:
-    """Colours as the eye sees them where wavelengths are known, else the first bands; stretched as QGIS does."""
-    wavelength_nm = read_header(layer.source()).table.wavelength_nm
-    bands = [1, 2, 3]
-    if wavelength_nm is not None:
-        distances = ([abs(centre - wanted) for centre in wavelength_nm] for wanted in TRUE_COLOUR_NM)
-        bands = [distance.index(min(distance)) + 1 for distance in distances]
-    layer.setRenderer(QgsMultiBandColorRenderer(layer.dataProvider(), *bands))
-    layer.setContrastEnhancement(
-        QgsContrastEnhancement.ContrastEnhancementAlgorithm.StretchToMinimumMaximum,
-        QgsRasterMinMaxOrigin.Limits.CumulativeCut,
-    )
 
 
 def draw_panels(image: str, abundances: str, error: str, classes: str) -> list[Panel]:

@@ -49,8 +49,13 @@ class RasterHeader:
     warnings: tuple[str, ...] = ()
 
 
-def check_numbers(header: RasterHeader) -> None:
-    """Refuse rasters whose numbers cannot be reflectance, whatever the number of their bands.
+def check_spectral(header: RasterHeader, min_bands: int = MIN_BANDS) -> None:
+    """Refuse rasters that do not hold a spectrum per pixel.
+
+    Args:
+        header: the raster.
+        min_bands: how many bands make a spectrum. A picture of red, green, blue and alpha will do where fewer than
+            three are enough, as for the fine image of a pair.
 
     Raises:
         InputError: says what the raster is instead.
@@ -59,26 +64,17 @@ def check_numbers(header: RasterHeader) -> None:
         raise InputError(f"{header.path} holds complex numbers: convert it to real numbers first.")
     if header.has_palette:
         raise InputError(f"{header.path} holds colours of a palette and no reflectance: choose an image with spectra.")
+    if header.is_rgba and min_bands >= MIN_BANDS:
+        raise InputError(f"{header.path} is a picture of red, green, blue and alpha: choose an image with spectra.")
     flat = next((i for i, scale in enumerate(header.scale) if scale == 0.0 or not math.isfinite(scale)), None)
     if flat is not None:
         raise InputError(
             f"{header.path} declares the scale {header.scale[flat]:g} for band {flat + 1}, which leaves nothing of its "
             "numbers: correct the file."
         )
-
-
-def check_spectral(header: RasterHeader) -> None:
-    """Refuse rasters that cannot hold a spectrum per pixel.
-
-    Raises:
-        InputError: says what the raster is instead.
-    """
-    check_numbers(header)
-    if header.is_rgba:
-        raise InputError(f"{header.path} is a picture of red, green, blue and alpha: choose an image with spectra.")
     count = len(header.table)
-    if count < MIN_BANDS:
+    if count < min_bands:
         raise InputError(
-            f"{header.path} has {count} band{'s' if count > 1 else ''}, but at least {MIN_BANDS} are needed: choose an "
+            f"{header.path} has {count} band{'s' if count > 1 else ''}, but at least {min_bands} are needed: choose an "
             "image with more bands."
         )

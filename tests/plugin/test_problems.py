@@ -319,5 +319,5 @@ def test_an_engine_that_is_no_python(refuse, monkeypatch):
 def test_without_an_engine_everything_is_still_listed(provider, monkeypatch):
     monkeypatch.setenv("HYPERRES_PYTHON", "/absent/python")
     provider.refreshAlgorithms()
-    assert {a.name() for a in provider.algorithms()} == {"unmix", "endmembers", "status"}
+    assert {"unmix", "fuse", "assess", "status"} <= {a.name() for a in provider.algorithms()}
     assert provider.algorithm("unmix").canExecute()[0]

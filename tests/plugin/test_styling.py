@@ -7,8 +7,9 @@ import gc
 
 import numpy as np
 import pytest
-from helpers import write_raster
+from helpers import read_raster, write_raster
 from osgeo import gdal
+from pairs import NM
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
@@ -45,6 +46,40 @@ def test_errors_are_drawn_up_to_a_high_percentile(qgis_app, tmp_path):
     draw_error(layer)
     assert layer.renderer().classificationMin() == 0
     assert layer.renderer().classificationMax() == pytest.approx(0.01)
+
+
+def test_true_colours_are_chosen_by_wavelength_and_stretched_alike(qgis_app, pair):
+    from hyperres.algorithms.styling import draw_true_colours
+
+    fine, coarse = QgsRasterLayer(pair.msi, "msi"), QgsRasterLayer(pair.hsi, "hsi")
+    for layer in (fine, coarse):
+        draw_true_colours(layer)
+    renderer = coarse.renderer()
+    shown = [NM[band - 1] for band in (renderer.redBand(), renderer.greenBand(), renderer.blueBand())]
+    assert np.abs(np.subtract(shown, (650, 550, 470))).max() < 30
+    assert (fine.renderer().redBand(), fine.renderer().greenBand(), fine.renderer().blueBand()) == (3, 2, 1)
+    stretch = fine.renderer().redContrastEnhancement()
+    low, high = np.percentile(read_raster(pair.msi)[2], (2, 98))
+    assert stretch.minimumValue() == pytest.approx(low, rel=0.02)
+    assert stretch.maximumValue() == pytest.approx(high, rel=0.02)
+
+
+def test_a_panchromatic_image_stays_grey(qgis_app, tmp_path):
+    from hyperres.algorithms.styling import draw_true_colours
+
+    layer = QgsRasterLayer(write_raster(tmp_path / "pan.tif", np.full((1, 8, 8), 5)), "pan")
+    draw_true_colours(layer)
+    assert layer.renderer().type() == "singlebandgray"
+
+
+def test_amounts_are_drawn_between_percentiles(qgis_app, tmp_path):
+    from hyperres.algorithms.styling import draw_spread
+
+    values = np.linspace(-0.5, 1.5, 10000).reshape(1, 100, 100)
+    layer = QgsRasterLayer(write_raster(tmp_path / "latent.tif", values, kind=gdal.GDT_Float32), "latent")
+    draw_spread(layer)
+    assert layer.renderer().classificationMin() == pytest.approx(-0.46, abs=0.01)
+    assert layer.renderer().classificationMax() == pytest.approx(1.46, abs=0.01)
 
 
 def test_styles_survive_until_the_layer_is_loaded_and_then_go(qgis_app, shares):
