@@ -46,8 +46,8 @@ class Summary:
     """Means, extremes, histogram and quick-look of one output; of spectra those of three bands for a picture."""
 
     def __init__(self, spec: OutputSpec, grid: Grid) -> None:
-        self._shown = list(range(len(spec.band_names))) if spec.table is None else rgb_bands(spec.table)
-        bands = len(self._shown)
+        self._shown: slice | list[int] = slice(None) if spec.table is None else rgb_bands(spec.table)
+        bands = len(spec.band_names) if spec.table is None else 3
         self._limits = spec.limits
         self._upper = 0.0 if spec.limits is None else spec.limits[1]
         self._lower = 0.0 if spec.limits is None else spec.limits[0]

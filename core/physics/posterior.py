@@ -5,8 +5,8 @@
 
 Z [k, fine pixels] are subspace coefficients, P the guess with precision Q [k, k], R [c, k] what the MSI sees of them
 with the inverse noise variances W [c], B blur and decimation, N [k, k] the coarse noise. The first two terms are the
-same k x k problem in every pixel: D = Q + R^T W R, Z0 = D^-1 (Q P + R^T W M). Woodbury's identity moves the third to the
-coarse grid, because D does not change from pixel to pixel and so commutes with B:
+same k x k problem in every pixel: D = Q + R^T W R, Z0 = D^-1 (Q P + R^T W M). Woodbury's identity moves the third to
+the coarse grid, because D does not change from pixel to pixel and so commutes with B:
 
     Z = Z0 + D^-1 B^T u,    (N + D^-1 B B^T) u = Y - B Z0
 
