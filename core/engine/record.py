@@ -19,8 +19,8 @@ class OutputSummary:
     """Streaming summary of one output raster.
 
     Attributes:
-        mean, low, high: per band over valid pixels (low and high are the extremes); of outputs with a spectral axis only
-            red, green and blue are summarised, here and below.
+        mean, low, high: per band over valid pixels (low and high are the extremes); of outputs with a spectral axis
+            only red, green and blue are summarised, here and below.
         histogram_edges: [bins + 1], common to all bands.
         histogram: counts, [bands, bins].
         quicklook: float32 [bands, rows, columns], every n-th pixel, NaN where invalid; at most 320 pixels a side.

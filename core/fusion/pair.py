@@ -71,6 +71,7 @@ class PairBlock:
         msi: float32 [msi_bands, H, W], the MSI's own radiometric scale unless said otherwise.
         msi_valid: bool [H, W].
         placement: of this hsi array on this msi array.
+        edges: top, bottom, left, right: True where the msi array ends because the whole image does.
     """
 
     hsi: torch.Tensor
@@ -78,6 +79,12 @@ class PairBlock:
     msi: torch.Tensor
     msi_valid: torch.Tensor
     placement: Placement
+    edges: tuple[bool, bool, bool, bool] = (True, True, True, True)
+
+    def to(self, device: torch.device) -> PairBlock:
+        """The same on a device."""
+        names = ("hsi", "hsi_valid", "msi", "msi_valid")
+        return replace(self, **{name: getattr(self, name).to(device, non_blocking=True) for name in names})
 
 
 @dataclass(frozen=True)
