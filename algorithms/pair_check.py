@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..core.bands import choose_bands
 from ..core.errors import BandsError, InputError
-from ..core.fusion.settings import ESTIMATE, FusionSettings
+from ..core.fusion.check import check_fusion
+from ..core.fusion.settings import FusionSettings
 from ..core.raster.header import RasterHeader
 
 
@@ -17,22 +19,34 @@ def check_pair(hsi: RasterHeader, msi: RasterHeader, settings: FusionSettings, h
         hsi: header of the coarse image.
         msi: header of the fine image.
         settings: what was chosen.
-        has_table: a table of the spectral response is given and comes before the sensor.
+        has_table: a table of the spectral response is given.
 
     Raises:
         InputError: with the sentence for the user.
     """
+    check_distinct(hsi, msi)
+    used = choose_bands(hsi.table).used
+    shown = choose_bands(msi.table, skip_water_vapour=False).used
+    check_fusion(settings, hsi.table.subset(used), msi.table.subset(shown), has_table)
+    unused = next((band for band in settings.output_bands or () if band not in used), None)
+    if unused is not None:
+        raise BandsError(
+            f"Band {unused + 1} of the hyperspectral image cannot be written, because it does not exist, is marked as "
+            "bad or lies where water vapour is opaque: choose other bands under 'Bands to write'."
+        )
     check_geometry(hsi, msi)
-    absent = [band for band in settings.output_bands or () if band >= len(hsi.table)]
-    if absent:
-        raise BandsError(f"Band {absent[0] + 1} cannot be written: the hyperspectral image has {len(hsi.table)} bands.")
-    if settings.sensor != ESTIMATE and not has_table:
-        check_wavelengths(hsi, settings.sensor)
-    _check_range(hsi, msi)
 
 
 def check_geometry(hsi: RasterHeader, msi: RasterHeader) -> None:
-    """Refuse images that are swapped, equally fine, or of different places.
+    """Refuse images that are equally fine, or of different places.
+
+    Raises:
+        InputError: with the sentence for the user.
+    """
+
+
+def check_distinct(hsi: RasterHeader, msi: RasterHeader) -> None:
+    """Refuse one file in both roles.
 
     Raises:
         InputError: with the sentence for the user.
@@ -53,7 +67,7 @@ def check_wavelengths(hsi: RasterHeader, sensor: str) -> None:
     if hsi.table.wavelength_nm is None:
         raise BandsError(
             f"{Path(hsi.path).name} does not tell the wavelengths of its bands, so the response of {sensor} cannot be "
-            "laid over them: add the wavelengths to its header, or let the response be estimated or read from a table."
+            "laid over them: add the wavelengths to its header, or give the response as a table."
         )
 
 
@@ -65,16 +79,3 @@ def check_file(path: str | None, label: str) -> None:
     """
     if path and not Path(path).is_file():
         raise InputError(f"The file {path} given for '{label}' does not exist: check the path.")
-
-
-def _check_range(hsi: RasterHeader, msi: RasterHeader) -> None:
-    """Refuse multispectral bands of which none lies where the hyperspectral image sees."""
-    seen, wanted = hsi.table.wavelength_nm, msi.table.wavelength_nm
-    if seen is None or wanted is None:
-        return
-    low, high = min(seen), max(seen)
-    if all(nm < low or nm > high for nm in wanted):
-        raise BandsError(
-            f"The multispectral bands ({min(wanted):.0f}-{max(wanted):.0f} nm) lie outside the range of the "
-            f"hyperspectral image ({low:.0f}-{high:.0f} nm): choose images that see the same part of the spectrum."
-        )

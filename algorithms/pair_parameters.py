@@ -59,7 +59,7 @@ def response_file() -> QgsProcessingParameterFile:
     text = tr(
         "The response of the multispectral bands as a table, for sensors that are not in the list. Either a column "
         "of wavelengths and one column for each multispectral band, or one row for each multispectral band and one "
-        "column for each hyperspectral band. A table comes before the choice of a sensor."
+        "column for each hyperspectral band. Leave the choice of a sensor as it is then."
     )
     return helped(parameter, text)
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from osgeo import gdal, osr
+from qgis.core import QgsProcessingContext, QgsProcessingFeedback
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = Path(os.environ.get("HYPERRES_PYTHON") or ROOT / ".venv" / "bin" / "python")
@@ -96,3 +97,23 @@ def wait_for(app, condition, seconds=90.0) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def files_in(folder: Path) -> list[str]:
+    """All files but the statistics that QGIS itself writes beside a raster when it makes a layer of it."""
+    return sorted(path.name for path in folder.rglob("*") if not path.name.endswith(".aux.xml"))
+
+
+def refusal(algorithm, values, folder: Path) -> str:
+    """The one sentence that refuses a run, having made sure that nothing is written and that models refuse it too."""
+    before = files_in(folder)
+    context = QgsProcessingContext()
+    fine, sentence = algorithm.checkParameterValues(values, context)
+    assert not fine
+    assert sentence in "\n".join(algorithm.problems(values, context))
+    # models do not call checkParameterValues: preparing must refuse as well
+    assert not algorithm.prepare(values, QgsProcessingContext(), QgsProcessingFeedback())
+    assert files_in(folder) == before
+    assert "\n" not in sentence, "one sentence is enough"
+    assert sentence.endswith(".")
+    return sentence
