@@ -65,6 +65,15 @@ class EstimatedSrf:
 
 
 @dataclass(frozen=True)
+class _Pixels:
+    """Spectra times the bands' cells [pixels, bands], second differences [rows, bands], held-out pixels bool [pixels]."""
+
+    x: np.ndarray
+    rows: np.ndarray
+    held_out: np.ndarray
+
+
+@dataclass(frozen=True)
 class _BandFit:
     """Density of the response [bands], offset, relative error and smoothness of one band of unit variance."""
 
@@ -98,7 +107,7 @@ def alike_pixels(hsi: np.ndarray, msi: np.ndarray, valid: np.ndarray) -> tuple[n
 
 
 def estimate_srf(
-    hsi_pixels: np.ndarray, msi_pixels: np.ndarray, hsi_table: BandTable, msi_table: BandTable
+    hsi_pixels: np.ndarray, msi_pixels: np.ndarray, hsi_table: BandTable, msi_table: BandTable, seed: int = 0
 ) -> EstimatedSrf:
     """Estimate the response of every MSI band.
 
@@ -107,6 +116,7 @@ def estimate_srf(
         msi_pixels: the MSI averaged over the same coarse pixels, in any radiometric scale, [pixels, msi_bands].
         hsi_table: the HSI's bands.
         msi_table: the MSI's bands; their wavelengths help where known.
+        seed: which runs of pixels are held out.
 
     Raises:
         InputError: there are too few pixels.
@@ -122,6 +132,9 @@ def estimate_srf(
     unit = float(np.sqrt(np.mean(np.square(hsi_pixels, dtype=np.float64)))) or 1.0
     cells, rows = _spectral_axis(hsi_table)
     x = np.asarray(hsi_pixels, dtype=np.float64) / unit * cells
+    # neighbours are alike, so that single held-out pixels would tell nothing new
+    held_out = (np.arange(count) * _RUNS // count + seed) % 3 == 1
+    pixels = _Pixels(x, rows, held_out)
     found, gains, offsets, sentences = [], [], [], []
     for band in range(msi_pixels.shape[1]):
         y = np.asarray(msi_pixels[:, band], dtype=np.float64)
@@ -130,7 +143,8 @@ def estimate_srf(
             raise BandsError(
                 f"{band_words(msi_table, band)} of the multispectral image has the same value everywhere: leave it out."
             )
-        fit, sentence = _fit_near(x, y / spread, rows, cells, hsi_table, msi_table, band)
+        prior = _prior_weights(hsi_table, msi_table, band) * cells
+        fit, sentence = _fit_near(pixels, y / spread, prior, band_words(msi_table, band))
         weights = fit.density * cells * spread / unit
         if not weights.sum() > 0:
             raise BandsError(
@@ -152,40 +166,30 @@ def estimate_srf(
     )
 
 
-def _fit_near(
-    x: np.ndarray,
-    y: np.ndarray,
-    rows: np.ndarray,
-    cells: np.ndarray,
-    hsi_table: BandTable,
-    msi_table: BandTable,
-    band: int,
-) -> tuple[_BandFit, list[str]]:
+def _fit_near(pixels: _Pixels, y: np.ndarray, prior: np.ndarray, words: str) -> tuple[_BandFit, list[str]]:
     """Fit one band near its wavelength, or anywhere when the wavelength contradicts the pixels or is not known."""
-    prior = _prior_weights(hsi_table, msi_table, band) * cells
-    anywhere = _fit_band(x, y, rows, np.zeros(len(cells)))
+    anywhere = _fit_band(pixels, y, np.zeros_like(prior))
     if not prior.any():
         return anywhere, []
-    near = _fit_band(x, y, rows, prior)
+    near = _fit_band(pixels, y, prior)
     if near.error <= _CONTRADICTION * anywhere.error + 0.02:
         return near, []
     return anywhere, [
-        f"{band_words(msi_table, band)} of the multispectral image does not show what the hyperspectral image shows at "
-        "that wavelength, so the wavelength is not used in estimating the response."
+        f"{words} of the multispectral image does not show what the hyperspectral image shows at that wavelength, so "
+        "the wavelength is not used in estimating the response."
     ]
 
 
-def _fit_band(x: np.ndarray, y: np.ndarray, rows: np.ndarray, prior: np.ndarray) -> _BandFit:
-    """Choose the smoothness on runs of held-out pixels, then fit all pixels, then those that fit well."""
-    # neighbours are alike, so that single held-out pixels would tell nothing new
-    held_out = np.arange(len(y)) * _RUNS // len(y) % 3 == 1
-    triangle = _triangle(x[~held_out], y[~held_out])
-    held = [y - x @ _solve(triangle, rows, prior, smoothness) for smoothness in SMOOTHNESS]
-    squares = np.array([(residual - residual[~held_out].mean())[held_out] ** 2 for residual in held])
+def _fit_band(pixels: _Pixels, y: np.ndarray, prior: np.ndarray) -> _BandFit:
+    """Choose the smoothness on the held-out pixels, then fit all pixels, then those that fit well."""
+    x, fitted = pixels.x, ~pixels.held_out
+    triangle = _triangle(x[fitted], y[fitted])
+    held = [y - x @ _solve(triangle, pixels.rows, prior, smoothness) for smoothness in SMOOTHNESS]
+    squares = np.array([(residual - residual[fitted].mean())[~fitted] ** 2 for residual in held])
     smoothness = SMOOTHNESS[_smoothest_good(squares)]
     keep = np.ones(len(y), dtype=bool)
     for _ in range(2):
-        density = _solve(_triangle(x[keep], y[keep]), rows, prior, smoothness)
+        density = _solve(_triangle(x[keep], y[keep]), pixels.rows, prior, smoothness)
         residual = y - x @ density
         offset = float(residual[keep].mean())
         size = np.abs(residual - offset)
