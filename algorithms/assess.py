@@ -111,7 +111,7 @@ class AssessAlgorithm(PairAlgorithm):
                 tr("Two maps of the difference to the reference: RMSE over the bands, and spectral angle in degrees."),
             )
         )
-        self.addParameter(shared.report())
+        self.addParameter(shared.report(by_default=True))
         self.addParameter(shared.result())
         for name in self.NUMBERS:
             self.addOutput(QgsProcessingOutputNumber(name, number_labels()[name]))

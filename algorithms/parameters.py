@@ -183,11 +183,11 @@ def raster_output(
 
 
 def file_output(
-    name: str, label: str, kinds: str, text: str, optional: bool = True
+    name: str, label: str, kinds: str, text: str, optional: bool = True, by_default: bool = False
 ) -> QgsProcessingParameterFileDestination:
-    """A file to write; optional ones are not made unless asked for."""
+    """A file to write; optional ones are not made unless asked for, or offered as made by default."""
     parameter = QgsProcessingParameterFileDestination(
-        name, label, kinds, optional=optional, createByDefault=not optional
+        name, label, kinds, optional=optional, createByDefault=by_default or not optional
     )
     return helped(parameter, text)
 
@@ -213,13 +213,14 @@ def library_output() -> QgsProcessingParameterFileDestination:
     )
 
 
-def report() -> QgsProcessingParameterFileDestination:
+def report(by_default: bool = False) -> QgsProcessingParameterFileDestination:
     """Report for people."""
     return file_output(
         "REPORT",
         tr("Report"),
         tr("HTML files (*.html)"),
         tr("A page with spectra, maps, error, settings and timings that needs no other file."),
+        by_default=by_default,
     )
 
 

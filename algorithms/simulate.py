@@ -196,6 +196,6 @@ def noise() -> list[QgsProcessingParameterNumber]:
     )
     labels = {
         "HSI_SNR": tr("Noise of the coarse image (SNR, dB)"),
-        "MSI_SNR": tr("Noise of the multispectral (SNR, dB)"),
+        "MSI_SNR": tr("Noise of the multispectral image (SNR, dB)"),
     }
     return [pair.real_number(name, label, 0.0, MAX_SNR_DB, text) for name, label in labels.items()]

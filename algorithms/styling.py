@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from osgeo import gdal
@@ -98,25 +98,29 @@ def draw_spread(layer: QgsRasterLayer) -> None:
 
 
 def draw_true_colours(layer: QgsRasterLayer) -> None:
-    """Colours as the eye sees them where wavelengths are known, each stretched from its 2nd to its 98th percentile.
-
-    Images of the same ground look alike under this, whatever their units and bands.
-    """
+    """Colours as the eye sees them where wavelengths are known."""
     try:
         table = read_header(layer.source()).table
     except InputError:  # fewer than three bands: QGIS's own grey will do
         return
-    bands = [band + 1 for band in rgb_bands(table)]
+    draw_composite(layer, rgb_bands(table))
+
+
+def draw_composite(layer: QgsRasterLayer, bands: Sequence[int]) -> None:
+    """Three bands (from 0) as red, green and blue, each stretched from its 2nd to its 98th percentile.
+
+    Images of the same ground look alike under this, whatever their units and bands.
+    """
     provider = layer.dataProvider()
-    renderer = QgsMultiBandColorRenderer(provider, *bands)
+    renderer = QgsMultiBandColorRenderer(provider, *(band + 1 for band in bands))
     setters = (
         renderer.setRedContrastEnhancement,
         renderer.setGreenContrastEnhancement,
         renderer.setBlueContrastEnhancement,
     )
     for band, apply in zip(bands, setters):
-        stretch = QgsContrastEnhancement(provider.dataType(band))
-        low, high = _percentiles(layer, band)
+        stretch = QgsContrastEnhancement(provider.dataType(band + 1))
+        low, high = _percentiles(layer, band + 1)
         stretch.setMinimumValue(low)
         stretch.setMaximumValue(high)
         stretch.setContrastEnhancementAlgorithm(

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Draws the maps of an unmixing side by side, by QGIS itself and in the plugin's styles (QGIS's Python).
+"""Draws the maps of a run side by side, by QGIS itself and in the plugin's styles (QGIS's Python).
 
-``render_maps.py OUT.png IMAGE ABUNDANCES ERROR CLASSES``
+``render_maps.py unmix OUT.png IMAGE ABUNDANCES ERROR CLASSES``
+``render_maps.py fusion OUT.png COARSE FINE FUSED [REFERENCE ERRORS]``
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QPoint, QRect, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QFont, QImage, QPainter
 
-from hyperres.algorithms.styling import draw_classes, draw_error, draw_shares, draw_true_colours
+from hyperres.algorithms.raster_header import read_header
+from hyperres.algorithms.styling import draw_classes, draw_composite, draw_error, draw_shares, draw_true_colours
 
 PANEL_PX = 360
 TITLE_PX = 36
 GAP_PX = 14
 BAR_PX = QSize(80, 12)
 COLUMNS = 4
+INFRARED_NM = (2200.0, 1650.0, 1050.0)
 BACKGROUND = QColor("white")
 
 
@@ -89,8 +92,15 @@ def ramp_panel(title: str, layer: QgsRasterLayer, key: QColor | None = None) -> 
     return Panel(title, draw_map(layer), ramp, (renderer.classificationMin(), renderer.classificationMax()), key)
 
 
-def draw_panels(image: str, abundances: str, error: str, classes: str) -> list[Panel]:
-    """All maps of one run: the image, its classes, its error, then the shares."""
+def draw_infrared(layer: QgsRasterLayer) -> None:
+    """Bands that few multispectral cameras have."""
+    table = read_header(layer.source()).table
+    nm = table.wavelength_nm or range(len(table))
+    draw_composite(layer, [min(range(len(nm)), key=lambda i: abs(nm[i] - wanted)) for wanted in INFRARED_NM])
+
+
+def draw_unmixing(image: str, abundances: str, error: str, classes: str) -> list[Panel]:
+    """The image, its classes, its error, then the shares."""
     class_layer = open_layer(classes, draw_classes)
     renderer = class_layer.renderer()
     colours = {}
@@ -106,6 +116,18 @@ def draw_panels(image: str, abundances: str, error: str, classes: str) -> list[P
         layer = open_layer(one_band(abundances, band), draw_shares)
         panels.append(ramp_panel(dataset.GetRasterBand(band).GetDescription(), layer, colours.get(band)))
     return panels
+
+
+def draw_fusion(coarse: str, fine: str, fused: str, reference: str = "", errors: str = "") -> list[Panel]:
+    """Both inputs, the fused image, and where they are known the truth and the errors."""
+    images = {"Coarse hyperspectral": coarse, "Fine multispectral": fine, "Fused": fused}
+    if reference:
+        images["Truth"] = reference
+    panels = [Panel(title, draw_map(open_layer(path, draw_true_colours))) for title, path in images.items()]
+    for title, path in images.items():
+        if title != "Fine multispectral":
+            panels.append(Panel(f"{title}, infrared", draw_map(open_layer(path, draw_infrared))))
+    return panels + ([ramp_panel("Error (RMSE)", open_layer(errors, draw_error))] if errors else [])
 
 
 def side_by_side(panels: list[Panel]) -> QImage:
@@ -147,12 +169,13 @@ def draw_heading(painter: QPainter, panel: Panel, place: QRect) -> None:
 
 def main() -> None:
     """Draw the files named on the command line."""
-    out, *rasters = sys.argv[1:]
+    what, out, *rasters = sys.argv[1:]
     gdal.UseExceptions()
     gdal.SetConfigOption("GDAL_PAM_ENABLED", "NO")  # no files with statistics beside the rasters
     application = QgsApplication([], False)
     application.initQgis()
-    saved = side_by_side(draw_panels(*rasters)).save(out)
+    panels = draw_fusion(*rasters) if what == "fusion" else draw_unmixing(*rasters)
+    saved = side_by_side(panels).save(out)
     application.exitQgis()
     if not saved:
         sys.exit(f"{out} cannot be written.")

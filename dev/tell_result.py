@@ -1,20 +1,41 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Tells in words what an unmixing found: ``tell_result.py RESULT.json``."""
+"""Tells in words what a run found: ``tell_result.py RESULT.json``."""
 
 from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+
+LINES = (
+    "Endmembers: {count:.0f}; mean error of reconstruction (RMSE): {mean_rmse:.4f}",
+    "Ratio of the pixel sizes: {ratio:.3g}; agreement with the hyperspectral image {psnr_consistency_hsi:.1f} dB, with "
+    "the multispectral one {psnr_consistency_msi:.1f} dB",
+    "Against the truth: PSNR {psnr:.2f} dB, spectral angle {sam:.2f} degrees, RMSE {rmse:.4f}, SSIM {ssim:.3f}",
+    "Quality without reference: QNR {qnr:.3f} (D_lambda {d_lambda:.3f}, D_s {d_s:.3f})",
+    "Valid pixels: {valid_share:.1%}",
+)
+"""Sentences on figures; each is told where the run has all of its figures."""
+
+
+def sentences(numbers: Mapping[str, float]) -> list[str]:
+    """What the figures say."""
+    told = []
+    for line in LINES:
+        try:
+            told.append(line.format(**numbers))
+        except KeyError:
+            continue
+    return told
 
 
 def main() -> None:
     """Print the figures of the result record named on the command line."""
     record = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
-    numbers = record["numbers"]
-    print(f"Endmembers: {numbers['count']:.0f}; mean error of reconstruction (RMSE): {numbers['mean_rmse']:.4f}")
-    print(f"Valid pixels: {100 * numbers['valid_share']:.1f} %; computed in {record['seconds']['total']:.1f} s")
-    print(record["device"])
+    for line in sentences(record["numbers"]):
+        print(line)
+    print(f"Computed in {record['seconds']['total']:.1f} s. {record['device']}")
     for warning in record["warnings"]:
         print(f"Note: {warning}")
 

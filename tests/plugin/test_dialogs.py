@@ -53,7 +53,9 @@ def log_of(dialog):
     return "\n".join(edit.toPlainText() for edit in dialog.findChildren(QTextEdit))
 
 
-@pytest.mark.parametrize("name", ["unmix", "endmembers", "status"])
+@pytest.mark.parametrize(
+    "name", ["unmix", "endmembers", "fuse", "spectralift", "spectramorph", "simulate", "assess", "status"]
+)
 def test_every_dialog_opens(dialog, name, shots):
     opened = dialog(name)
     assert opened.grab().save(str(shots / f"dialog_{name}.png"))
