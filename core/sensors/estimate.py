@@ -66,7 +66,7 @@ class EstimatedSrf:
 
 @dataclass(frozen=True)
 class _Pixels:
-    """Spectra times the bands' cells [pixels, bands], second differences [rows, bands], held-out pixels bool [pixels]."""
+    """Spectra times the bands' cells [pixels, bands], differences [rows, bands], held-out ones bool [pixels]."""
 
     x: np.ndarray
     rows: np.ndarray
