@@ -120,7 +120,7 @@ def _modes(
     gains = gains[:, None, None]
 
     def operate(x: torch.Tensor) -> torch.Tensor:
-        return x + gains * root * blur(blur.adjoint(root * x))
+        return x + gains * root * blur.gram(root * x)
 
     residual = root * misfit
     solution, direction = torch.zeros_like(residual), residual
