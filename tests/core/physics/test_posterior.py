@@ -27,10 +27,10 @@ def _dense(blur, precision, noise, response, fine_noise, guess, fine, coarse, tr
     """Normal equations over all coefficients of all pixels."""
     pixels, cells = SIZE[0] * SIZE[1], COARSE[0] * COARSE[1]
     b = torch.stack([blur(plane.reshape(1, *SIZE)).reshape(-1) for plane in torch.eye(pixels)], dim=1).double()
-    weights = torch.linalg.inv(noise.double())
+    weights = torch.linalg.inv(noise.double()).contiguous()
     local = precision.double() + response.double().T @ torch.diag(1 / fine_noise.double()) @ response.double()
-    matrix = torch.kron(local, torch.eye(pixels, dtype=torch.float64))
-    matrix += torch.kron(weights, b.T @ torch.diag(trust.reshape(-1).double()) @ b)
+    matrix = torch.kron(local.contiguous(), torch.eye(pixels, dtype=torch.float64))
+    matrix += torch.kron(weights, (b.T @ torch.diag(trust.reshape(-1).double()) @ b).contiguous())
     right = (precision.double() @ guess.reshape(K, -1).double()).reshape(-1)
     right += ((response.double().T / fine_noise.double()) @ fine.reshape(len(fine), -1).double()).reshape(-1)
     right += (weights @ (coarse.reshape(K, cells).double() * trust.reshape(-1)) @ b).reshape(-1)
