@@ -39,6 +39,7 @@ class HyperResPlugin:
         self._options = OptionsFactory()
         self._iface.registerOptionsWidgetFactory(self._options)
         self._add_action(tr("Unmix hyperspectral image..."), lambda: self._open_algorithm("unmix"))
+        self._add_action(tr("Fuse hyperspectral and multispectral images..."), lambda: self._open_algorithm("fuse"))
         self._add_action(tr("Check the engine..."), lambda: self._open_algorithm("status"))
         self._add_action(tr("Settings..."), self._open_settings)
 

@@ -12,7 +12,7 @@ from .translation import tr
 class FuseAlgorithm(FusionAlgorithm):
     """A regression of spectra on multispectral values, corrected by both images."""
 
-    TITLE: ClassVar[str] = "HyperRes"
+    TITLE: ClassVar[str] = "ridge"
 
     def name(self) -> str:
         return "fuse"
