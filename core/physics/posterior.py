@@ -104,7 +104,7 @@ def solve(
     shape = guess.shape
     start = weights.guess @ guess.reshape(len(guess), -1)
     if fine is not None and len(fine):
-        start += weights.seen @ fine.reshape(len(fine), -1)
+        start += weights.seen @ fine.flatten(1)
     start = start.reshape(shape)
     misfit = _mix(weights.to_modes, coarse - blur(start))
     pull = _mix(weights.to_modes.T, _modes(misfit, weights.gains, blur, trust, steps, tolerance))

@@ -32,7 +32,7 @@ def _dense(blur, precision, noise, response, fine_noise, guess, fine, coarse, tr
     matrix = torch.kron(local.contiguous(), torch.eye(pixels, dtype=torch.float64))
     matrix += torch.kron(weights, (b.T @ torch.diag(trust.reshape(-1).double()) @ b).contiguous())
     right = (precision.double() @ guess.reshape(K, -1).double()).reshape(-1)
-    right += ((response.double().T / fine_noise.double()) @ fine.reshape(len(fine), -1).double()).reshape(-1)
+    right += ((response.double().T / fine_noise.double()) @ fine.flatten(1).double()).reshape(-1)
     right += (weights @ (coarse.reshape(K, cells).double() * trust.reshape(-1)) @ b).reshape(-1)
     return torch.linalg.solve(matrix, right).reshape(K, *SIZE)
 
