@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 METHODS: dict[str, tuple[str, str]] = {"unmix": ("unmixing.method", "Unmix")}
 """Module below ``core`` and class of a method that is fitted and applied, by the name that jobs use."""
 
-RUNNERS: dict[str, tuple[str, str]] = {"unmix": ("engine.image_run", "ImageRun")}
+RUNNERS: dict[str, tuple[str, str]] = {
+    "unmix": ("engine.image_run", "ImageRun"),
+    "simulate": ("engine.simulate_run", "SimulateRun"),
+}
 """Module below ``core`` and class of the run, by the name that jobs use."""
 
 

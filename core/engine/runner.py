@@ -163,9 +163,14 @@ class Runner:
         """Open the journal beside the first raster output; runs that write no raster need none."""
         rasters = [path for role, path in self.job.outputs.items() if role not in FILE_ROLES]
         if rasters:
-            facts = [json.dumps(provenance.versions()), str(self.device), f"{plan.tile_height}x{plan.tile_width}"]
-            self.journal = Journal(Path(rasters[0]), fingerprint(self.job, facts))
-            self.reporter.scratch(str(self.journal.folder))
+            self.journal = self.journal_of(rasters[0], plan)
+
+    def journal_of(self, path: str, plan: Plan) -> Journal:
+        """The journal beside one raster output."""
+        facts = [json.dumps(provenance.versions()), str(self.device), f"{plan.tile_height}x{plan.tile_width}"]
+        journal = Journal(Path(path), fingerprint(self.job, facts))
+        self.reporter.scratch(str(journal.folder))
+        return journal
 
     def lap(self, step: str, started: float) -> float:
         """Note how long a step took; return the time now."""

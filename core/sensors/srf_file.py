@@ -44,31 +44,39 @@ class _Table:
     numbers: np.ndarray
 
 
-def read_srf(path: str | Path, hsi_table: BandTable, msi_table: BandTable) -> Srf:
+def read_srf(path: str | Path, hsi_table: BandTable, msi_table: BandTable | None) -> Srf:
     """Read a spectral response and bring it onto the HSI's bands and into the order of the MSI's bands.
 
     Columns are matched by name where the file names all of the MSI's bands, else by wavelength where both images have
     wavelengths; otherwise the file's order counts.
+
+    Args:
+        path: the file.
+        hsi_table: the used bands of the HSI.
+        msi_table: the used bands of the MSI, or None when there is no MSI yet, so that the file's bands all count.
 
     Raises:
         InputError: the file cannot be read as a spectral response.
         BandsError: its bands do not fit those of the images.
     """
     table = _read(Path(path))
-    if _holds_curves(table, len(hsi_table), len(msi_table)):
+    count = None if msi_table is None else len(msi_table)
+    if _holds_curves(table, len(hsi_table), count):
         srf = _of_curves(table, hsi_table)
     else:
-        srf = _of_weights(table, len(hsi_table), msi_table)
+        srf = _of_weights(table, len(hsi_table), count)
+    if msi_table is None:
+        return Srf(srf.matrix, tuple(name or f"Band {i + 1}" for i, name in enumerate(srf.names)), srf.source)
     order = _order(srf, hsi_table, msi_table)
     names = srf.names if any(srf.names) else msi_table.names
     return Srf(srf.matrix[list(order)], tuple(names[i] for i in order), srf.source)
 
 
-def _holds_curves(table: _Table, hsi_bands: int, msi_bands: int) -> bool:
+def _holds_curves(table: _Table, hsi_bands: int, msi_bands: int | None) -> bool:
     """Tell whether the first column is an axis of wavelengths: by its name, else by its numbers."""
     if table.names:
         return _AXIS.match(table.names[0]) is not None
-    if table.numbers.shape in ((hsi_bands, msi_bands), (msi_bands, hsi_bands)):
+    if msi_bands is not None and table.numbers.shape in ((hsi_bands, msi_bands), (msi_bands, hsi_bands)):
         return False
     first = table.numbers[:, 0]
     return table.numbers.shape[1] > 1 and bool(np.all(np.diff(first) > 0) and first[0] > 0.1 and np.ptp(first) > 0)
@@ -117,20 +125,20 @@ def _in_nm(table: _Table) -> np.ndarray:
     return nm
 
 
-def _of_weights(table: _Table, hsi_bands: int, msi_table: BandTable) -> Srf:
+def _of_weights(table: _Table, hsi_bands: int, msi_bands: int | None) -> Srf:
     numbers, names = table.numbers, table.names
     if names and names[0].lower() == "band":
         numbers, names = numbers[:, 1:], names[1:]
     rows, columns = numbers.shape
-    if columns == hsi_bands and (rows == len(msi_table) or rows != hsi_bands):
+    if columns == hsi_bands and (rows == msi_bands or rows != hsi_bands):
         matrix, names = numbers, ()
     elif rows == hsi_bands:
         matrix = numbers.T
     else:
+        wanted = "" if msi_bands is None else f"{msi_bands} multispectral and "
         raise BandsError(
-            f"{table.file} holds {rows} x {columns} numbers, but {len(msi_table)} multispectral and {hsi_bands} "
-            "hyperspectral bands are in use: give one weight for each pair of them, or curves with a column of "
-            "wavelengths."
+            f"{table.file} holds {rows} x {columns} numbers, but {wanted}{hsi_bands} hyperspectral bands are in use: "
+            "give one weight for each pair of them, or curves with a column of wavelengths."
         )
     return _scaled(table.file, matrix, names or ("",) * len(matrix))
 

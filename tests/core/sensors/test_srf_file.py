@@ -166,3 +166,10 @@ def test_a_missing_and_a_huge_file_are_refused(tmp_path):
         stream.truncate(LARGEST_BYTES + 1)
     with pytest.raises(InputError, match="too much for a spectral response"):
         read_srf(huge, HSI, msi())
+
+
+@pytest.mark.parametrize("text", [curves_text(), curves_text(header=""), matrix_text(TRUE), matrix_text(TRUE.T)])
+def test_without_a_multispectral_image_all_bands_of_the_file_count(write, text):
+    srf = read_srf(write(text), HSI, None)
+    assert srf.matrix == pytest.approx(TRUE, abs=2e-3)
+    assert len(set(srf.names)) == 4 and all(srf.names)
