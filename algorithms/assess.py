@@ -20,7 +20,7 @@ from . import pair_parameters as pair
 from . import parameters as shared
 from .base import Problems
 from .pair import PairAlgorithm
-from .pair_check import check_file, check_geometry
+from .pair_check import check_distinct, check_file, check_geometry
 from .styling import Style, draw_error
 from .translation import tr
 
@@ -127,6 +127,7 @@ class AssessAlgorithm(PairAlgorithm):
         with problems.noting():
             _check_choice(given, shared.is_given(parameters.get("OUTPUT_ERRORS")))
             if {"HSI", "MSI"} <= set(headers):
+                check_distinct(headers["HSI"], headers["MSI"])
                 check_geometry(headers["HSI"], headers["MSI"])
 
     def job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Job:

@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from qgis.core import QgsCoordinateReferenceSystem
+
 from ..core.bands import choose_bands
 from ..core.errors import BandsError, InputError
 from ..core.fusion.check import check_fusion
+from ..core.fusion.pairing.georeference import place
 from ..core.fusion.settings import FusionSettings
 from ..core.raster.header import RasterHeader
 
@@ -38,11 +41,12 @@ def check_pair(hsi: RasterHeader, msi: RasterHeader, settings: FusionSettings, h
 
 
 def check_geometry(hsi: RasterHeader, msi: RasterHeader) -> None:
-    """Refuse images that are equally fine, or of different places.
+    """Refuse images that do not overlap enough, or of which the fine one is the coarser.
 
     Raises:
         InputError: with the sentence for the user.
     """
+    place(hsi.grid, msi.grid, _same_crs)
 
 
 def check_distinct(hsi: RasterHeader, msi: RasterHeader) -> None:
@@ -79,3 +83,8 @@ def check_file(path: str | None, label: str) -> None:
     """
     if path and not Path(path).is_file():
         raise InputError(f"The file {path} given for '{label}' does not exist: check the path.")
+
+
+def _same_crs(first: str, second: str) -> bool:
+    crs = QgsCoordinateReferenceSystem.fromWkt
+    return crs(first) == crs(second)

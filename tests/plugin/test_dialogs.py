@@ -80,6 +80,24 @@ def test_a_run_ends_with_styled_layers(dialog, scene, tmp_path, qgis_app, shots)
 
 
 @pytest.mark.engine
+def test_a_fusion_of_two_layers_ends_with_true_colours(dialog, pair, tmp_path, qgis_app, shots):
+    layers = {name: QgsRasterLayer(getattr(pair, name.lower()), name) for name in ("HSI", "MSI")}
+    for layer in layers.values():
+        QgsProject.instance().addMapLayer(layer)
+    out, unsure = tmp_path / "fused.tif", tmp_path / "uncertainty.tif"
+    chosen = {name: layer.id() for name, layer in layers.items()}
+    opened = dialog("fuse", **chosen, OUTPUT=loaded(out), OUTPUT_UNCERTAINTY=loaded(unsure))
+    opened.grab().save(str(shots / "dialog_fuse_filled.png"))
+    log = press_run(opened, qgis_app)
+    opened.grab().save(str(shots / "dialog_fuse_done.png"))
+    made = {layer.source(): layer for layer in QgsProject.instance().mapLayers().values()}
+    assert str(out) in made, log
+    assert made[str(out)].renderer().type() == "multibandcolor"
+    assert made[str(out)].name() == "Fused image (ridge)"
+    assert isinstance(made[str(unsure)].renderer(), QgsSingleBandPseudoColorRenderer)
+
+
+@pytest.mark.engine
 @pytest.mark.parametrize("name", ["class.tif", "class.bsq"])
 def test_class_layers_carry_names(dialog, scene, library, tmp_path, qgis_app, name):
     out = tmp_path / name

@@ -58,6 +58,40 @@ def test_fine_bands_outside_the_spectral_range(refuse, pair, tmp_path):
     assert "9000" in refuse(MSI=thermal)
 
 
+def test_images_of_different_places(refuse, pair, tmp_path):
+    elsewhere = copy_of(pair.msi, tmp_path / "elsewhere.tif", pixel_m=5, corner=(600000, 5000000))
+    assert "do not overlap" in refuse(MSI=elsewhere)
+
+
+def test_an_overlap_of_a_few_pixels(refuse, pair, tmp_path):
+    # the coarse image reaches 480 m east, this one begins 420 m east: three coarse pixels are common
+    aside = copy_of(pair.msi, tmp_path / "aside.tif", pixel_m=5, corner=(500420, 5000000))
+    assert "only 24 x 3" in refuse(MSI=aside)
+
+
+def test_a_fine_image_that_is_coarser(refuse, pair, tmp_path):
+    coarser = copy_of(pair.msi, tmp_path / "coarser.tif", pixel_m=40)
+    assert "coarser" in refuse(MSI=coarser)
+
+
+def test_one_image_without_a_georeference(refuse, pair, tmp_path):
+    bare = str(tmp_path / "bare.tif")
+    dataset = gdal.Translate(bare, pair.msi, noData=-9999)
+    dataset.SetGeoTransform((0, 1, 0, 0, 0, 1))
+    dataset = None
+    assert "georeference" in refuse(MSI=bare)
+
+
+def test_another_flavour_of_the_same_coordinate_system(provider, pair, tmp_path):
+    from qgis.core import QgsProcessingContext
+
+    proj = str(tmp_path / "proj.tif")
+    gdal.Translate(proj, pair.msi, outputSRS="+proj=utm +zone=33 +datum=WGS84")
+    values = {"HSI": pair.hsi, "MSI": proj, "OUTPUT": str(tmp_path / "out.tif")}
+    fine, sentence = provider.algorithm("fuse").create().checkParameterValues(values, QgsProcessingContext())
+    assert fine, sentence
+
+
 # The response
 
 
