@@ -96,16 +96,7 @@ class FusionAlgorithm(PairAlgorithm):
 
     def add_common_outputs(self) -> None:
         """Tables, model, report and figures."""
-        self.addParameter(
-            shared.file_output(
-                "OUTPUT_SRF",
-                tr("Spectral response used (CSV)"),
-                tr("CSV files (*.csv)"),
-                tr(
-                    "The response of the multispectral bands that was chosen, given or estimated; it can be given back."
-                ),
-            )
-        )
+        self.addParameter(pair.response_output())
         self.addParameter(
             shared.file_output(
                 "OUTPUT_MODEL",

@@ -10,13 +10,14 @@ from qgis.core import (
     QgsProcessingParameterBoolean,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFile,
+    QgsProcessingParameterFileDestination,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
 )
 
 from ..core.fusion.settings import MAX_COUNT, MAX_SIGMA_PX, MODES, PSF_WORDS, RADIOMETRIES, REGISTRATIONS
 from ..core.sensors.catalogue import SENSORS
-from .parameters import advanced, helped, whole_number, words
+from .parameters import advanced, file_output, helped, whole_number, words
 from .translation import tr
 
 MAX_RATIO = 100.0
@@ -62,6 +63,16 @@ def response_file() -> QgsProcessingParameterFile:
         "column for each hyperspectral band. Leave the choice of a sensor as it is then."
     )
     return helped(parameter, text)
+
+
+def response_output() -> QgsProcessingParameterFileDestination:
+    """The response that was used."""
+    return file_output(
+        "OUTPUT_SRF",
+        tr("Spectral response used (CSV)"),
+        tr("CSV files (*.csv)"),
+        tr("The response of the multispectral bands that was chosen, given or estimated; it can be given back."),
+    )
 
 
 def model_file() -> QgsProcessingParameterFile:

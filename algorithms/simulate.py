@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterEnum, QgsProcessingParameterNumber
 
 from ..core.engine.job import Job
 from ..core.errors import InputError
-from ..core.fusion.settings import MAX_SIGMA_PX
+from ..core.simulation.settings import MAX_SIGMA_PX, MAX_SNR_DB, SimulationSettings
 from . import pair_parameters as pair
 from . import parameters as shared
 from .base import Problems
@@ -20,7 +21,6 @@ from .styling import Style, draw_true_colours
 from .translation import tr
 
 NO_SENSOR = "none"
-MAX_SNR_DB = 120.0
 
 
 class SimulateAlgorithm(PairAlgorithm):
@@ -31,6 +31,7 @@ class SimulateAlgorithm(PairAlgorithm):
     ROLES: ClassVar[Mapping[str, str]] = {
         "OUTPUT_COARSE": "coarse",
         "OUTPUT_MSI": "msi",
+        "OUTPUT_SRF": "srf",
         "REPORT": "report",
         "RESULT": "result",
     }
@@ -104,37 +105,45 @@ class SimulateAlgorithm(PairAlgorithm):
                 tr("The scene in its own pixels as the chosen sensor sees it."),
             )
         )
+        self.addParameter(pair.response_output())
         self.addParameter(shared.report())
         self.addParameter(shared.result())
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         files = self.files(parameters, context)
         with problems.noting():
-            header = self.header("INPUT", parameters, context)
-            if "SRF" not in files and self._sensor(parameters, context) is not None:
-                check_wavelengths(header, self._sensor(parameters, context))
-        with problems.noting():
             check_file(files.get("SRF"), self.parameterDefinition("SRF").description())
         with problems.noting():
-            self._check_choices(parameters, context, "SRF" in files)
+            header = self.header("INPUT", parameters, context)
+            settings = self.settings(parameters, context)
+            settings.coarse_grid(header.grid)
+            self._check_outputs(parameters, settings, "SRF" in files)
+            if settings.sensor is not None:
+                check_wavelengths(header, settings.sensor)
+
+    def settings(self, parameters: dict[str, Any], context: QgsProcessingContext) -> SimulationSettings:
+        """What is simulated.
+
+        Raises:
+            InputError: a word or number that is not allowed.
+        """
+        sensor = self.parameterAsEnumString(parameters, "SENSOR", context)
+        return SimulationSettings(
+            ratio=self.parameterAsDouble(parameters, "RATIO", context),
+            psf_sigma=self.number("PSF_SIGMA", parameters, context),
+            mtf=self.number("MTF", parameters, context),
+            sensor=None if sensor == NO_SENSOR else sensor,
+            hsi_snr_db=self.number("HSI_SNR", parameters, context),
+            msi_snr_db=self.number("MSI_SNR", parameters, context),
+        )
 
     def job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Job:
-        def number(name: str) -> float | None:
-            return self.number(name, parameters, context)
-
         return Job(
             method="simulate",
             inputs={"image": self.header("INPUT", parameters, context).path},
             tables={self.FILES[name]: path for name, path in self.files(parameters, context).items()},
-            settings={
-                "ratio": number("RATIO"),
-                "psf_sigma": number("PSF_SIGMA"),
-                "mtf": number("MTF"),
-                "sensor": self._sensor(parameters, context),
-                "hsi_snr_db": number("HSI_SNR"),
-                "msi_snr_db": number("MSI_SNR"),
-            },
-            scale=number("SCALE"),
+            settings=asdict(self.settings(parameters, context)),
+            scale=self.number("SCALE", parameters, context),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
             seed=self.parameterAsInt(parameters, "SEED", context),
         )
@@ -145,16 +154,14 @@ class SimulateAlgorithm(PairAlgorithm):
             "OUTPUT_MSI": Style(tr("Simulated multispectral image"), draw_true_colours),
         }
 
-    def _sensor(self, parameters: dict[str, Any], context: QgsProcessingContext) -> str | None:
-        word = self.parameterAsEnumString(parameters, "SENSOR", context)
-        return None if word == NO_SENSOR else word
-
-    def _check_choices(self, parameters: dict[str, Any], context: QgsProcessingContext, has_table: bool) -> None:
-        if shared.is_given(parameters.get("PSF_SIGMA")) and shared.is_given(parameters.get("MTF")):
-            raise InputError("Give either the width of the blur or the contrast (MTF), not both.")
-        if not any(shared.is_given(parameters.get(name)) for name in self.ROLES):
+    def _check_outputs(self, parameters: dict[str, Any], settings: SimulationSettings, has_table: bool) -> None:
+        """Refuse outputs for which something is missing; the engine says the same to those who come without QGIS."""
+        if has_table and settings.sensor is not None:
+            raise InputError("Choose either a sensor or a table of its spectral response, not both.")
+        wanted = {name for name in ("OUTPUT_COARSE", "OUTPUT_MSI") if shared.is_given(parameters.get(name))}
+        if not wanted:
             raise InputError("No output is chosen: ask for the coarse image, the multispectral image, or both.")
-        if shared.is_given(parameters.get("OUTPUT_MSI")) and not has_table and not self._sensor(parameters, context):
+        if "OUTPUT_MSI" in wanted and not has_table and settings.sensor is None:
             raise InputError(
                 "A multispectral image is wanted but no sensor is chosen: choose one, or give its spectral response."
             )
