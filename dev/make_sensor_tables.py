@@ -68,6 +68,12 @@ RECIPES = {
     ),
     "landsat-8": Recipe("L8_OLI", 1, "Landsat 8 OLI", "NASA's OLI band averages", OLI),
     "landsat-9": Recipe("L9_OLI", 1, "Landsat 9 OLI-2", "NASA's OLI-2 band averages", OLI),
+    "eo-1-ali": Recipe(
+        "EO1_ALI", 1, "EO-1 ALI", "values of the EO-1 project",
+        (*PANCHROMATIC, ("MS-1'", "coastal"), ("MS-1", "blue"), ("MS-2", "green"), ("MS-3", "red"),
+         ("MS-4", "nir 1|near infrared 1"), ("MS-4'", "nir 2|near infrared 2"), ("MS-5'", "swir 1"),
+         ("MS-5", "swir 2"), ("MS-7", "swir 3")),
+    ),
     "worldview-2": Recipe("WorldView2", 1000, "WorldView-2", "values of DigitalGlobe", (*EIGHT, *PANCHROMATIC)),
     "worldview-3": Recipe(
         "WorldView3", 1000, "WorldView-3", "values of Maxar",

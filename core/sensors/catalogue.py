@@ -24,6 +24,7 @@ SENSORS: tuple[str, ...] = (
     "landsat-7",
     "landsat-8",
     "landsat-9",
+    "eo-1-ali",
     "planetscope-superdove",
     "rapideye",
     "worldview-2",
