@@ -28,8 +28,12 @@ class Blur:
         self, footprint: Footprint, placement: Placement, fine_shape: tuple[int, int], coarse_shape: tuple[int, int]
     ) -> None:
         step = footprint.step
-        self._rows = _matrices(footprint.rows, step, placement.row, placement.ratio_y, fine_shape[0], coarse_shape[0])
-        self._cols = _matrices(footprint.cols, step, placement.col, placement.ratio_x, fine_shape[1], coarse_shape[1])
+        self._rows = axis_matrices(
+            footprint.rows, step, placement.row, placement.ratio_y, fine_shape[0], coarse_shape[0]
+        )
+        self._cols = axis_matrices(
+            footprint.cols, step, placement.col, placement.ratio_x, fine_shape[1], coarse_shape[1]
+        )
 
     def __call__(self, fine: torch.Tensor) -> torch.Tensor:
         """Coarse images [planes, h, w] of fine ones [planes, H, W]."""
@@ -55,8 +59,19 @@ class Blur:
         return [(self._rows[p] @ self._rows[q].T, self._cols[p] @ self._cols[q].T) for p, q in pairs]
 
 
-def _matrices(weights: torch.Tensor, step: float, start: float, ratio: float, fine: int, coarse: int) -> torch.Tensor:
-    """One axis of the footprint as matrices [parts, coarse, fine]."""
+def axis_matrices(
+    weights: torch.Tensor, step: float, start: float, ratio: float, fine: int, coarse: int
+) -> torch.Tensor:
+    """One axis of separable weights as matrices [parts, coarse, fine].
+
+    Args:
+        weights: [parts, taps] on a lattice around the coarse pixels' centres, see :class:`Footprint`.
+        step: distance of its points in fine pixels.
+        start: where the first coarse pixel begins, in fine pixels.
+        ratio: length of a coarse pixel.
+        fine: number of fine pixels.
+        coarse: number of coarse pixels.
+    """
     device = weights.device
     taps = weights.shape[1]
     centres = start + (torch.arange(coarse, device=device, dtype=torch.float64) + 0.5) * ratio - 0.5

@@ -1,0 +1,214 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Corrects a guess so that the result agrees with both images, as far as their noise allows.
+
+The guess P of the fine coefficients is taken as a Gaussian prior whose variances are those of its coarse errors
+V^T(Y - mean) - B P, divided by mu: fine pixels deviate more than coarse ones. With the noise of both images that gives
+the posterior of :mod:`core.physics.posterior`. mu, and whether to correct at all, is decided on coarse pixels that are
+kept aside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from ..physics.blur import Blur
+from ..physics.footprint import Footprint
+from ..physics.posterior import Weights, solve, weigh
+from ..physics.upsample import upsample
+from .pair import PairBlock
+from .subspace import Subspace
+
+INFLATIONS = (0.1, 0.3, 1.0)
+"""Candidates for mu."""
+FOLDS = 5
+FOLD_BLOCK = 2
+LEAST_COVERAGE = 0.98
+"""Coarse pixels that see less than this of the fine image are not trusted, unless what is missing is known to be 0."""
+LEAST_CARRIED = 0.3
+DECAY_COARSE = 4
+"""Coarse pixels after which what happens at a tile's border no longer matters."""
+
+
+@dataclass(frozen=True)
+class Correction:
+    """A fitted correction; without footprint the guess stays as it is.
+
+    Attributes:
+        footprint: what a coarse pixel sees.
+        zeros_outside: True when footprints that stick out of the image saw zeros there.
+        weights: of the posterior.
+        response: what the MSI sees of the coefficients, [msi_bands, components].
+        grey: what it sees of the mean spectrum, [msi_bands].
+        variance: mean over bands of the posterior's variance per pixel, without the ensemble's.
+    """
+
+    footprint: Footprint
+    zeros_outside: bool
+    weights: Weights
+    response: torch.Tensor
+    grey: torch.Tensor
+    variance: float
+
+    def apply(
+        self, guess: torch.Tensor, block: PairBlock, subspace: Subspace, aside: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Correct one block.
+
+        Args:
+            guess: P, float32 [components, H, W].
+            block: with the MSI on the HSI's scale.
+            subspace: of the coefficients.
+            aside: coarse pixels not to look at, bool [h, w].
+
+        Returns:
+            Z, float32 [components, H, W].
+        """
+        shapes = (block.msi.shape[1], block.msi.shape[2]), (block.hsi.shape[1], block.hsi.shape[2])
+        fine = block.msi - self.grey[:, None, None]
+        if 0 in shapes[1]:
+            blur = Blur(self.footprint, block.placement, shapes[0], (1, 1))
+            nothing = torch.zeros(len(guess), 1, 1, device=guess.device)
+            return solve(guess, self.weights, blur, nothing, nothing[0], fine)
+        blur = Blur(self.footprint, block.placement, *shapes)
+        trust = self.trust(block, blur)
+        if aside is not None:
+            trust = torch.where(aside, 0.0, trust)
+        coarse = subspace.project(block.hsi, blur.coverage if self.zeros_outside else None)
+        # what the coarse image shows beyond the guess is first spread smoothly: its finer part is the posterior's work
+        missing = (coarse - blur(guess)) / blur.coverage.clamp_min(LEAST_CARRIED)
+        carried = (trust > 0) & (blur.coverage > LEAST_CARRIED)
+        guess = guess + upsample(missing, carried.float(), block.placement, shapes[0])
+        return solve(guess, self.weights, blur, coarse, trust, fine)
+
+    def trust(self, block: PairBlock, blur: Blur) -> torch.Tensor:
+        """How far each coarse pixel may be believed, 0 to 1, [h, w]."""
+        covered = blur.coverage
+        known = _visible(block, blur, self.footprint) if self.zeros_outside else covered > LEAST_COVERAGE
+        valid = blur(block.msi_valid[None].float())[0] / covered.clamp_min(1e-6)
+        share = ((valid - 0.5) * 2.0).clamp(0.0, 1.0) if not bool(block.msi_valid.all()) else torch.ones_like(valid)
+        return torch.where(block.hsi_valid & known, share, 0.0)
+
+    def to(self, device: torch.device) -> Correction:
+        """The same on a device."""
+        return Correction(
+            self.footprint.to(device),
+            self.zeros_outside,
+            self.weights.to(device),
+            self.response.to(device),
+            self.grey.to(device),
+            self.variance,
+        )
+
+    def header(self) -> dict[str, Any]:
+        """Everything but tensors."""
+        return {**self.footprint.header(), "zeros_outside": self.zeros_outside, "variance": self.variance}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Tensors to save."""
+        named = {name: getattr(self.weights, name) for name in ("guess", "seen", "spread", "to_modes", "gains")}
+        return {**self.footprint.tensors(), **named, "response": self.response, "grey": self.grey}
+
+    @classmethod
+    def restore(cls, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Correction:
+        """Rebuild a saved correction."""
+        weights = Weights(*(tensors[name] for name in ("guess", "seen", "spread", "to_modes", "gains")))
+        footprint = Footprint.restore(header, tensors)
+        variance = float(header["variance"])
+        return cls(footprint, bool(header["zeros_outside"]), weights, tensors["response"], tensors["grey"], variance)
+
+    @property
+    def reach_px(self) -> float:
+        """Fine pixels from which a pixel's result depends on others."""
+        return max(self.footprint.reach)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Variances of the noise of a pair.
+
+    Attributes:
+        coarse: of each coefficient of a coarse pixel.
+        fine: of each MSI band, [msi_bands].
+    """
+
+    coarse: float
+    fine: torch.Tensor
+
+
+def make_correction(
+    footprint: Footprint,
+    zeros_outside: bool,
+    errors: torch.Tensor,
+    noise: Noise,
+    response: torch.Tensor,
+    subspace: Subspace,
+    inflation: float,
+) -> Correction:
+    """Put a correction together.
+
+    Args:
+        footprint: what a coarse pixel sees.
+        zeros_outside: see :class:`Correction`.
+        errors: the guess's coarse errors, [components, coarse pixels].
+        noise: of both images.
+        response: S, [msi_bands, hsi_bands].
+        subspace: of the coefficients.
+        inflation: mu.
+    """
+    spread = errors.double().square().mean(dim=1)
+    # a prior of next to no variance would hold on to guesses that merely look perfect
+    variance = (spread - noise.coarse).clamp_min(0.05 * spread.mean() + 1e-3 * noise.coarse) / inflation
+    seen = response @ subspace.basis
+    coarse_noise = torch.eye(len(variance), dtype=torch.float64, device=variance.device) * max(noise.coarse, 1e-12)
+    weights = weigh(torch.diag(1.0 / variance), coarse_noise, seen, noise.fine)
+    left = float(weights.spread.diagonal().sum()) / len(subspace.mean) + subspace.noise
+    return Correction(footprint, zeros_outside, weights, seen, response @ subspace.mean, left)
+
+
+def coarse_errors(
+    guess: torch.Tensor, block: PairBlock, subspace: Subspace, footprint: Footprint, zeros_outside: bool
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a guess leaves of the coarse coefficients, [components, h, w], and where that can be judged, bool [h, w]."""
+    shapes = tuple(block.msi.shape[1:]), tuple(block.hsi.shape[1:])
+    blur = Blur(footprint, block.placement, *shapes)  # type: ignore[arg-type]
+    known = _visible(block, blur, footprint) if zeros_outside else blur.coverage > LEAST_COVERAGE
+    valid = blur(block.msi_valid[None].float())[0] > LEAST_COVERAGE * blur.coverage
+    coarse = subspace.project(block.hsi, blur.coverage if zeros_outside else None)
+    return coarse - blur(guess), block.hsi_valid & known & valid
+
+
+def folds(usable: torch.Tensor) -> list[torch.Tensor]:
+    """Blocks of coarse pixels to keep aside, one mask for each of a few rounds; together they cover everything."""
+    rows, cols = (torch.arange(n, device=usable.device) // FOLD_BLOCK for n in usable.shape)
+    fold = (rows[:, None] + 2 * cols[None]) % FOLDS
+    return [fold == i for i in range(FOLDS)]
+
+
+def _visible(block: PairBlock, blur: Blur, footprint: Footprint) -> torch.Tensor:
+    """Coarse pixels whose footprint is cut only where the image itself ends, bool [h, w]."""
+    height, width = block.hsi_valid.shape
+    device = block.msi.device
+    reach = footprint.reach
+    rows = block.placement.row + (torch.arange(height, device=device) + 0.5) * block.placement.ratio_y
+    cols = block.placement.col + (torch.arange(width, device=device) + 0.5) * block.placement.ratio_x
+    top, bottom, left, right = block.edges
+    down = torch.ones_like(rows, dtype=torch.bool)
+    across = torch.ones_like(cols, dtype=torch.bool)
+    if not top:
+        down &= rows - reach[0] >= 0
+    if not bottom:
+        down &= rows + reach[0] <= block.msi.shape[1]
+    if not left:
+        across &= cols - reach[1] >= 0
+    if not right:
+        across &= cols + reach[1] <= block.msi.shape[2]
+    return down[:, None] & across[None] & (blur.coverage > 0.02)
+
+
+def error_share(errors: Sequence[torch.Tensor]) -> float:
+    """Root mean square of lists of errors."""
+    return float(torch.cat([error.flatten() for error in errors]).square().mean().sqrt())

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The few dimensions in which the spectra of a scene vary."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+LEAST, MOST = 6, 12
+"""Components beyond noise are many in every scene; more than a dozen only carry the coarse image's noise along."""
+
+
+@dataclass(frozen=True)
+class Subspace:
+    """Spectra as mean + basis c.
+
+    Attributes:
+        mean: float32 [bands].
+        basis: orthonormal columns, float32 [bands, components].
+        noise: mean variance per band of what the subspace leaves out, reflectance squared.
+    """
+
+    mean: torch.Tensor
+    basis: torch.Tensor
+    noise: float
+
+    def to(self, device: torch.device) -> Subspace:
+        """The same on a device."""
+        return Subspace(self.mean.to(device), self.basis.to(device), self.noise)
+
+    def project(self, cube: torch.Tensor, coverage: torch.Tensor | None = None) -> torch.Tensor:
+        """Coefficients [components, rows, columns] of a cube [bands, rows, columns].
+
+        Args:
+            cube: spectra, [bands, rows, columns].
+            coverage: share of each pixel's light that the cube holds, [rows, columns]; the mean counts as much.
+        """
+        mean = self.basis.T @ self.mean
+        planes = (self.basis.T @ cube.flatten(1)).reshape(-1, *cube.shape[1:])
+        return planes - mean[:, None, None] * (1.0 if coverage is None else coverage)
+
+    def expand(self, coefficients: torch.Tensor, bands: list[int] | None = None) -> torch.Tensor:
+        """Spectra [bands, rows, columns] of coefficients [components, rows, columns]; only some bands if asked."""
+        basis, mean = (self.basis, self.mean) if bands is None else (self.basis[bands], self.mean[bands])
+        flat = torch.addmm(mean[:, None], basis, coefficients.flatten(1))
+        return flat.reshape(-1, *coefficients.shape[1:])
+
+
+def fit_subspace(pixels: torch.Tensor) -> Subspace:
+    """Find mean, leading singular vectors and the noise around them.
+
+    A component counts while its variance exceeds what noise puts into one component, estimated from those beyond
+    ``MOST``.
+
+    Args:
+        pixels: coarse spectra, [pixels, bands].
+    """
+    values = pixels.double()
+    mean = values.mean(dim=0)
+    centred = values - mean
+    count, bands = centred.shape
+    powers, vectors = torch.linalg.eigh(centred.T @ centred / count)
+    powers, vectors = powers.flip(0).clamp_min(0.0), vectors.flip(1)
+    rank = min(count - 1, bands)
+    most = max(1, min(MOST, rank - 1))
+    # noise in the left-out dimensions, with the freedom that the kept ones took away
+    left = float(powers[most:].sum()) / max(bands - most, 1) * count / max(count - most, 1)
+    kept = int((powers[:most] > 2.0 * left).sum())
+    kept = max(min(LEAST, most), kept)
+    return Subspace(mean.float(), vectors[:, :kept].float().contiguous(), left)
