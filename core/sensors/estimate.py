@@ -8,9 +8,11 @@ offset:
 
 D2 is the second difference over wavelength of the response density d, which knows uneven spacing and does not reach
 across gaps. The smoothness is chosen for each band on pixels held out, the 5 % of the pixels that fit worst are
-dropped and the rest is fitted again. With the wavelength of an MSI band known, weights far from it cost more (w): many
-responses explain the same pixels, and this is how the likely one is told from the others. What is found is split into
-a gain and a response that sums to 1.
+dropped and the rest is fitted again. What is found is split into a gain and a response that sums to 1.
+
+Many responses explain the same pixels, for bands far apart can show the same. So weights far from the wavelength of the
+MSI band cost more (w). Where that is not known, the place is searched from which the band is explained best, and used
+if it leaves no more error than a response anywhere would, but for chance.
 
 The HSI is blurred by its own optics, the averaged MSI is not. Both must be made alike first (:func:`alike_pixels`):
 else contrasts of the MSI find too little contrast in the HSI, and the gains come out 10 to 25 % too large.
@@ -21,6 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import cholesky, solve_triangular
 from scipy.ndimage import gaussian_filter
 from scipy.optimize import nnls
 
@@ -38,7 +41,10 @@ _PRIOR = 0.02
 _NEAR_NM, _NEAR_SHARE = 60.0, 0.06
 """How far from a band's wavelength its response may reach at no cost if its width is unknown: nm, share of it."""
 _CONTRADICTION = 2.0
+_TRIED, _AS_WELL = 1e-4, 1.1
+"""Smoothness in the search for a band's place, and how much more error a response in one stretch may leave at most."""
 _LARGEST_SIGMA = 2.5
+_RIDGE = 1e-9
 _LARGEST_GAP = 5.0
 
 
@@ -66,10 +72,10 @@ class EstimatedSrf:
 
 @dataclass(frozen=True)
 class _Pixels:
-    """Spectra times the bands' cells [pixels, bands], differences [rows, bands], held-out ones bool [pixels]."""
+    """Spectra times the bands' cells [pixels, bands], D2' D2 [bands, bands], held-out pixels [pixels]."""
 
     x: np.ndarray
-    rows: np.ndarray
+    rough: np.ndarray
     held_out: np.ndarray
 
 
@@ -134,8 +140,9 @@ def estimate_srf(
     x = np.asarray(hsi_pixels, dtype=np.float64) / unit * cells
     # neighbours are alike, so that single held-out pixels would tell nothing new
     held_out = (np.arange(count) * _RUNS // count + seed) % 3 == 1
-    pixels = _Pixels(x, rows, held_out)
-    found, gains, offsets, sentences = [], [], [], []
+    pixels = _Pixels(x, rows.T @ rows, held_out)
+    found, gains, offsets = [], [], []
+    sentences: list[str] = []
     for band in range(msi_pixels.shape[1]):
         y = np.asarray(msi_pixels[:, band], dtype=np.float64)
         spread = float(y.std())
@@ -143,8 +150,12 @@ def estimate_srf(
             raise BandsError(
                 f"{band_words(msi_table, band)} of the multispectral image has the same value everywhere: leave it out."
             )
-        prior = _prior_weights(hsi_table, msi_table, band) * cells
-        fit, sentence = _fit_near(pixels, y / spread, prior, band_words(msi_table, band))
+        prior = _prior_weights(hsi_table, msi_table, band)
+        if prior is None:
+            fit = _fit_compact(pixels, y / spread, hsi_table, cells)
+        else:
+            fit, sentence = _fit_near(pixels, y / spread, prior * cells, band_words(msi_table, band))
+            sentences += sentence
         weights = fit.density * cells * spread / unit
         if not weights.sum() > 0:
             raise BandsError(
@@ -154,7 +165,6 @@ def estimate_srf(
         found.append((weights / weights.sum(), fit))
         gains.append(float(weights.sum()))
         offsets.append(fit.offset * spread)
-        sentences += sentence
     matrix = np.array([weights for weights, _ in found], dtype=np.float32)
     return EstimatedSrf(
         Srf(matrix, msi_table.names, "estimated from the two images"),
@@ -167,10 +177,8 @@ def estimate_srf(
 
 
 def _fit_near(pixels: _Pixels, y: np.ndarray, prior: np.ndarray, words: str) -> tuple[_BandFit, list[str]]:
-    """Fit one band near its wavelength, or anywhere when the wavelength contradicts the pixels or is not known."""
+    """Fit one band near its wavelength, or anywhere when the wavelength contradicts the pixels."""
     anywhere = _fit_band(pixels, y, np.zeros_like(prior))
-    if not prior.any():
-        return anywhere, []
     near = _fit_band(pixels, y, prior)
     if near.error <= _CONTRADICTION * anywhere.error + 0.02:
         return near, []
@@ -180,16 +188,45 @@ def _fit_near(pixels: _Pixels, y: np.ndarray, prior: np.ndarray, words: str) -> 
     ]
 
 
+def _fit_compact(pixels: _Pixels, y: np.ndarray, hsi_table: BandTable, cells: np.ndarray) -> _BandFit:
+    """Fit one band of unknown wavelength: in one stretch of the spectrum if that explains it as well, else anywhere."""
+    anywhere = _fit_band(pixels, y, np.zeros_like(cells))
+    if hsi_table.wavelength_nm is None:
+        return anywhere
+    nm = np.asarray(hsi_table.wavelength_nm)
+    fitted = ~pixels.held_out
+    normal = _normal(pixels.x[fitted], y[fitted])
+    best, least = None, np.inf
+    for centre in np.arange(nm.min(), nm.max() + _NEAR_NM, _NEAR_NM):
+        prior = _distance_cost(nm, centre, _near(centre)) * cells
+        residual = y - pixels.x @ _solve(normal, pixels.rough, prior, _TRIED)
+        error = float(np.mean((residual - residual[fitted].mean())[~fitted] ** 2))
+        if error < least:
+            best, least = prior, error
+    if best is None:
+        return anywhere
+    compact = _fit_band(pixels, y, best)
+    return compact if compact.error <= _as_well(y - pixels.x @ anywhere.density) * anywhere.error else anywhere
+
+
+def _as_well(residual: np.ndarray) -> float:
+    """How many times larger an error may be by chance: three standard errors of it, neighbours being alike."""
+    centred = residual - residual.mean()
+    alike = float(np.clip((centred[1:] @ centred[:-1]) / max(centred @ centred, 1e-300), 0.0, 0.99))
+    independent = len(residual) * (1 - alike) / (1 + alike)
+    return float(min(1 + 3 / np.sqrt(2 * independent), _AS_WELL))
+
+
 def _fit_band(pixels: _Pixels, y: np.ndarray, prior: np.ndarray) -> _BandFit:
     """Choose the smoothness on the held-out pixels, then fit all pixels, then those that fit well."""
     x, fitted = pixels.x, ~pixels.held_out
-    triangle = _triangle(x[fitted], y[fitted])
-    held = [y - x @ _solve(triangle, pixels.rows, prior, smoothness) for smoothness in SMOOTHNESS]
+    normal = _normal(x[fitted], y[fitted])
+    held = [y - x @ _solve(normal, pixels.rough, prior, smoothness) for smoothness in SMOOTHNESS]
     squares = np.array([(residual - residual[fitted].mean())[~fitted] ** 2 for residual in held])
     smoothness = SMOOTHNESS[_smoothest_good(squares)]
     keep = np.ones(len(y), dtype=bool)
     for _ in range(2):
-        density = _solve(_triangle(x[keep], y[keep]), pixels.rows, prior, smoothness)
+        density = _solve(_normal(x[keep], y[keep]), pixels.rough, prior, smoothness)
         residual = y - x @ density
         offset = float(residual[keep].mean())
         size = np.abs(residual - offset)
@@ -209,19 +246,19 @@ def _smoothest_good(squares: np.ndarray) -> int:
     return int(np.flatnonzero(worse.mean(1) <= 0.5 * error)[-1])
 
 
-def _triangle(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Triangular factor [bands + 1, bands + 1] of centred data, whose least squares are those of all pixels."""
-    joint = np.column_stack([x - x.mean(0), y - y.mean()]) / np.sqrt(len(x))
-    return np.asarray(np.linalg.qr(joint, mode="r"))
+def _normal(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Normal equations of centred data: matrix [bands, bands] and right side [bands]."""
+    centred = x - x.mean(0)
+    return centred.T @ centred / len(x), centred.T @ (y - y.mean()) / len(x)
 
 
-def _solve(triangle: np.ndarray, rows: np.ndarray, prior: np.ndarray, smoothness: float) -> np.ndarray:
-    """Density of the response, [bands]."""
-    bands = triangle.shape[1] - 1
-    system = np.vstack([triangle[:, :bands], np.sqrt(smoothness) * rows, np.diag(np.sqrt(_PRIOR) * prior)])
-    right = np.zeros(len(system))
-    right[: len(triangle)] = triangle[:, bands]
-    return nnls(system, right, maxiter=30 * bands)[0]
+def _solve(
+    normal: tuple[np.ndarray, np.ndarray], rough: np.ndarray, prior: np.ndarray, smoothness: float
+) -> np.ndarray:
+    """Density of the response, [bands]: non-negative least squares by a square root of the normal equations."""
+    matrix = normal[0] + smoothness * rough + np.diag(_PRIOR * prior**2 + _RIDGE)
+    root = cholesky(matrix)
+    return nnls(root, solve_triangular(root, normal[1], trans="T"), maxiter=30 * len(root))[0]
 
 
 def _spectral_axis(table: BandTable) -> tuple[np.ndarray, np.ndarray]:
@@ -246,11 +283,22 @@ def _spectral_axis(table: BandTable) -> tuple[np.ndarray, np.ndarray]:
     return np.maximum(cells / np.median(cells), 1e-3), np.array(rows).reshape(-1, count)
 
 
-def _prior_weights(hsi_table: BandTable, msi_table: BandTable, band: int) -> np.ndarray:
-    """How much weight far from the band's known wavelength costs, [hsi_bands]: 0 near it, 1 at twice that distance."""
+def _prior_weights(hsi_table: BandTable, msi_table: BandTable, band: int) -> np.ndarray | None:
+    """How much weight far from the band's known wavelength costs, [hsi_bands]; None when it is not known.
+
+    A single band is taken for a panchromatic one, whose wavelength says little.
+    """
     if hsi_table.wavelength_nm is None or msi_table.wavelength_nm is None or len(msi_table) == 1:
-        return np.zeros(len(hsi_table))
+        return None
     centre = msi_table.wavelength_nm[band]
-    near = max(_NEAR_NM, _NEAR_SHARE * centre) if msi_table.fwhm_nm is None else max(msi_table.fwhm_nm[band], 15.0)
-    distance = np.abs(np.asarray(hsi_table.wavelength_nm) - centre)
-    return np.clip(distance / near - 1.0, 0.0, 5.0)
+    near = _near(centre) if msi_table.fwhm_nm is None else max(msi_table.fwhm_nm[band], 15.0)
+    return _distance_cost(np.asarray(hsi_table.wavelength_nm), centre, near)
+
+
+def _near(centre_nm: float) -> float:
+    return max(_NEAR_NM, _NEAR_SHARE * centre_nm)
+
+
+def _distance_cost(nm: np.ndarray, centre_nm: float, near_nm: float) -> np.ndarray:
+    """0 near a wavelength, 1 at twice the distance that counts as near, at most 5."""
+    return np.clip(np.abs(nm - centre_nm) / near_nm - 1.0, 0.0, 5.0)
