@@ -14,8 +14,8 @@ Many responses explain the same pixels, for bands far apart can show the same. S
 MSI band cost more (w). Where that is not known, the place is searched from which the band is explained best, and used
 if it leaves no more error than a response anywhere would, but for chance.
 
-The HSI is blurred by its own optics, the averaged MSI is not. Both must be made alike first (:func:`alike_pixels`):
-else contrasts of the MSI find too little contrast in the HSI, and the gains come out 10 to 25 % too large.
+The HSI is blurred by its own optics, the averaged MSI is not. Both must have been smoothed alike, by a Gaussian of one
+or two coarse pixels: else contrasts of the MSI find too little contrast in the HSI, and gains come out too large.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
-from scipy.ndimage import gaussian_filter
 from scipy.optimize import nnls
 
 from ..bands import BandTable
@@ -43,7 +42,6 @@ _NEAR_NM, _NEAR_SHARE = 60.0, 0.06
 _CONTRADICTION = 2.0
 _TRIED, _AS_WELL = 1e-4, 1.1
 """Smoothness in the search for a band's place, and how much more error a response in one stretch may leave at most."""
-_LARGEST_SIGMA = 2.5
 _RIDGE = 1e-9
 _LARGEST_GAP = 5.0
 
@@ -89,36 +87,13 @@ class _BandFit:
     smoothness: float
 
 
-def alike_pixels(hsi: np.ndarray, msi: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Smooth a coarse HSI and the MSI averaged over its pixels so that the unknown PSF hardly tells them apart.
-
-    A Gaussian of up to 2.5 coarse pixels, less on small images, which need their pixels; invalid pixels do not enter.
-
-    Args:
-        hsi: [hsi_bands, rows, columns].
-        msi: [msi_bands, rows, columns], on the same coarse pixels.
-        valid: bool [rows, columns], valid in both.
-
-    Returns:
-        the valid pixels of both, [pixels, hsi_bands] and [pixels, msi_bands].
-    """
-    sigma = min(_LARGEST_SIGMA, float(np.sqrt(valid.sum())) / 10)
-    share = gaussian_filter(valid.astype(np.float64), sigma, mode="constant")[valid]
-
-    def smoothed(cube: np.ndarray) -> np.ndarray:
-        inside = np.where(valid, cube, 0.0).astype(np.float64)
-        return (gaussian_filter(inside, (0, sigma, sigma), mode="constant")[:, valid] / share).T
-
-    return smoothed(hsi), smoothed(msi)
-
-
 def estimate_srf(
     hsi_pixels: np.ndarray, msi_pixels: np.ndarray, hsi_table: BandTable, msi_table: BandTable, seed: int = 0
 ) -> EstimatedSrf:
     """Estimate the response of every MSI band.
 
     Args:
-        hsi_pixels: coarse pixels, [pixels, hsi_bands].
+        hsi_pixels: coarse pixels, row by row, [pixels, hsi_bands].
         msi_pixels: the MSI averaged over the same coarse pixels, in any radiometric scale, [pixels, msi_bands].
         hsi_table: the HSI's bands.
         msi_table: the MSI's bands; their wavelengths help where known.
