@@ -126,13 +126,12 @@ def _standardised(pixels: np.ndarray) -> np.ndarray:
 
 def _by_name(sensor: Sensor, names: Sequence[str]) -> tuple[int, ...] | None:
     """Match by names; None when a name is unknown or ambiguous, or when names only count the bands."""
-    words = [_words(name) for name in names]
-    numbers = [_NUMBERED.fullmatch(text) for text in words]
-    if [int(number.group(1)) for number in numbers if number] == list(range(1, len(names) + 1)):
+    if only_count(names):
         return None
+    words = [words_of(name) for name in names]
     phrases = {phrase: -1 for phrase in _PHRASES}
     for i, band in enumerate(sensor.bands):
-        phrases.update({_words(name): i for name in (*band.aliases, band.name)})
+        phrases.update({words_of(name): i for name in (*band.aliases, band.name)})
     found = []
     for text in words:
         hits = [phrase for phrase in phrases if f" {phrase} " in f" {text} "]
@@ -140,7 +139,13 @@ def _by_name(sensor: Sensor, names: Sequence[str]) -> tuple[int, ...] | None:
     return tuple(found) if -1 not in found and len(set(found)) == len(found) else None
 
 
-def _words(name: str) -> str:
+def only_count(names: Sequence[str]) -> bool:
+    """Tell whether names only count the bands of a file, 1, 2, 3, ..., which says nothing about what they show."""
+    numbers = [_NUMBERED.fullmatch(words_of(name)) for name in names]
+    return [int(number.group(1)) for number in numbers if number] == list(range(1, len(names) + 1))
+
+
+def words_of(name: str) -> str:
     """Lower-case words and numbers: ``Band_08A`` and ``B8A`` are ``b 8 a``, ``RedEdge-1`` is ``red edge 1``."""
     text = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower().replace("rededge", "red edge")
     parts = re.findall(r"[a-z]+|\d+", text)

@@ -23,12 +23,12 @@ from ..bands import BandTable
 from ..errors import BandsError, InputError
 from ..raster.dialects import MICROMETRES_BELOW, nm_per_unit
 from .catalogue import Sensor, SensorBand
-from .match import band_words, match_wavelengths
+from .match import band_words, match_wavelengths, only_count, words_of
 from .response import srf_of_sensor
 from .srf import Srf
 
 LARGEST_BYTES = 20_000_000
-_AXIS = re.compile(r"wave|lambda|λ|wl|nm$|nanomet|[uµμ]m$|micro", re.IGNORECASE)
+_AXIS = re.compile(r"wave|lambda|λ|(.*_)?wl|nm$|nanomet|[uµμ]m$|micro", re.IGNORECASE)
 _LOWEST_NM, _HIGHEST_NM = 100.0, 20_000.0
 _NOISE = 0.005
 """Negative responses down to this share of the peak are noise of the measurement."""
@@ -163,17 +163,17 @@ def _checked(file: str, rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
 def _order(srf: Srf, hsi_table: BandTable, msi_table: BandTable) -> tuple[int, ...]:
     """The file's band that each MSI band is."""
-    known = [name.strip().lower() for name in srf.names]
-    wanted = [name.strip().lower() for name in msi_table.names]
-    if set(wanted) <= set(known) and len(set(known)) == len(known):
-        return tuple(known.index(name) for name in wanted)
-    if len(known) != len(wanted):
+    named = _by_name(srf.names, msi_table.names)
+    if named is not None:
+        return named
+    known, wanted = len(srf.names), len(msi_table)
+    if known != wanted:
         raise BandsError(
-            f"{srf.source} describes {len(known)} bands, but the multispectral image has {len(wanted)} bands in use: "
-            "give one column per band, in the order of the image's bands."
+            f"{srf.source} describes {known} bands, but the multispectral image has {wanted} bands in use: give one "
+            "column per band, in the order of the image's bands."
         )
     if hsi_table.wavelength_nm is None or msi_table.wavelength_nm is None:
-        return tuple(range(len(known)))
+        return tuple(range(known))
     nm = np.asarray(hsi_table.wavelength_nm)
     spacing = np.ptp(nm) / max(len(nm) - 1, 1)
     widths = [float(spacing / row.max()) for row in srf.matrix]
@@ -184,6 +184,18 @@ def _order(srf: Srf, hsi_table: BandTable, msi_table: BandTable) -> tuple[int, .
             "response of the sensor that took the image, or correct the image's wavelengths."
         )
     return found
+
+
+def _by_name(known: Sequence[str], wanted: Sequence[str]) -> tuple[int, ...] | None:
+    """The file's band that each MSI band is, by the words that its name ends with; None where these do not tell."""
+    if only_count(wanted):
+        return None
+    texts = [f" {words_of(name)} " for name in known]
+    found = []
+    for name in wanted:
+        hits = sorted((len(text), i) for i, text in enumerate(texts) if text.endswith(f" {words_of(name)} "))
+        found.append(-1 if not hits or (len(hits) > 1 and hits[0][0] == hits[1][0]) else hits[0][1])
+    return tuple(found) if -1 not in found and len(set(found)) == len(found) else None
 
 
 def _read(file: Path) -> _Table:

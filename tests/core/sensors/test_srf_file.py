@@ -173,3 +173,21 @@ def test_without_a_multispectral_image_all_bands_of_the_file_count(write, text):
     srf = read_srf(write(text), HSI, None)
     assert srf.matrix == pytest.approx(TRUE, abs=2e-3)
     assert len(set(srf.names)) == 4 and all(srf.names)
+
+
+def test_the_columns_of_esas_table_are_found_by_the_ends_of_their_names(write):
+    sensor = load_sensor("sentinel-2a")
+    nm = np.arange(440, 960, 1.0)
+    names = ["B2", "B3", "B4", "B8", "B8A"]
+    bands = [sensor.bands[i] for i in (1, 2, 3, 7, 8)]
+    curves = [np.interp(nm, band.wavelength_nm, band.response, left=0, right=0) for band in bands]
+    rows = [",".join(["SR_WL", *(f"S2A_SR_AV_{name}" for name in names)])]
+    rows += [",".join(f"{x:.6g}" for x in line) for line in zip(nm, *curves)]
+    srf = read_srf(write("\n".join(rows)), HSI, msi(names=("B8", "B04", "B8A")))
+    assert srf.matrix == pytest.approx(srf_of_sensor(sensor, (7, 3, 8), HSI)[0].matrix, abs=2e-3)
+
+
+def test_names_that_only_count_do_not_choose_among_more_columns(write):
+    rows = ["wavelength_nm,B1,B2,B3,B4", *curves_text().splitlines()[1:]]
+    with pytest.raises(InputError, match="describes 4 bands, but the multispectral image has 3"):
+        read_srf(write("\n".join(rows)), HSI, msi(3))
