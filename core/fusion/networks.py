@@ -74,6 +74,10 @@ class BatchedNetwork:
         self._place(self.values.to(device))
         return self
 
+    def views(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """Weights [members, outputs, inputs] and biases [members, outputs, 1] of each layer; they may be changed."""
+        return self._split(self.values)
+
     def _place(self, values: torch.Tensor) -> None:
         self.values, self.gradients = values, torch.zeros_like(values)
         self._leaves = []

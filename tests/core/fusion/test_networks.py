@@ -43,16 +43,12 @@ def test_spectramorph_has_the_published_number_of_parameters(key, msi, count):
 
 
 def layers_of(network, member):
-    return [(w[member].numpy().astype(float), b[member].numpy().astype(float)) for w, b in split(network)]
-
-
-def split(network):
-    return network._split(network.values)
+    return [(w[member].numpy().astype(float), b[member].numpy().astype(float)) for w, b in network.views()]
 
 
 def test_every_member_of_sin_computes_the_published_formula(rng):
     network = BatchedSin(3, 7, 2, rng, width=5)
-    for _, bias in split(network):
+    for _, bias in network.views():
         bias.uniform_(-1, 1, generator=rng)
     pixels = torch.rand(3, 11, generator=rng)
     predicted = network(pixels).detach().numpy()
@@ -72,7 +68,7 @@ def test_every_member_of_sin_computes_the_published_formula(rng):
 
 def test_every_member_of_len_computes_the_published_formula(rng):
     network = BatchedLen(2, 3, 2, rng, width=6)
-    for _, bias in split(network):
+    for _, bias in network.views():
         bias.uniform_(-1, 1, generator=rng)
     pixels = torch.rand(2, 9, generator=rng)
     for member, predicted in enumerate(network(pixels).detach().numpy()):
@@ -83,7 +79,7 @@ def test_every_member_of_len_computes_the_published_formula(rng):
 
 def test_weights_begin_glorot_uniform_with_zero_biases_and_differ_between_members(rng):
     network = BatchedSin(4, 200, 2, rng)
-    for (inputs, outputs), (weight, bias) in zip(network.layers, split(network)):
+    for (inputs, outputs), (weight, bias) in zip(network.layers, network.views()):
         limit = np.sqrt(6.0 / (inputs + outputs))
         assert float(weight.abs().max()) <= limit
         assert float(weight.var()) == pytest.approx(limit**2 / 3, rel=0.15)

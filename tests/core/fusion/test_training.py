@@ -41,7 +41,7 @@ def test_members_trained_together_end_where_they_would_alone():
     target = torch.stack([pixels.prod(dim=0), pixels.max(dim=0).values])
     together = BatchedSin(3, 2, 2, rng(3), width=8)
     alone = BatchedSin(3, 2, 1, width=8)
-    for (both_w, both_b), (one_w, one_b) in zip(together._split(together.values), alone._split(alone.values)):
+    for (both_w, both_b), (one_w, one_b) in zip(together.views(), alone.views()):
         one_w.copy_(both_w[1:])
         one_b.copy_(both_b[1:])
     for network in (together, alone):
