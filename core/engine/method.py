@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ..bands import BandTable
 from ..errors import Cancelled
@@ -125,7 +125,40 @@ class Context:
             raise Cancelled("The run was cancelled.")
 
 
-class Model(Protocol):
+class Savable(Protocol):
+    """What model files and provenance need to know of a fitted model.
+
+    Attributes:
+        method: name of the method that made it.
+        table: the bands it was fitted on.
+    """
+
+    method: str
+    table: BandTable
+
+    def header(self) -> dict[str, Any]:
+        """Everything but tensors, JSON-ready; together with :meth:`tensors` enough for ``restore``."""
+        ...
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Tensors to save."""
+        ...
+
+
+Saved = TypeVar("Saved", bound=Savable, covariant=True)
+
+
+class Restorer(Protocol[Saved]):
+    """What rebuilds saved models of one method."""
+
+    name: str
+
+    def restore(self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], table: BandTable) -> Saved:
+        """Rebuild a saved model."""
+        ...
+
+
+class Model(Savable, Protocol):
     """A fitted method. ``apply`` is pure: the same tile in gives the same tile out, whatever its size.
 
     Attributes:
@@ -135,10 +168,8 @@ class Model(Protocol):
         table: the bands it was fitted on.
     """
 
-    method: str
     halo_px: int
     outputs: Mapping[str, OutputSpec]
-    table: BandTable
 
     def apply(self, cube: torch.Tensor, valid: torch.Tensor) -> dict[str, torch.Tensor]:
         """Compute the outputs of one tile.
@@ -158,14 +189,6 @@ class Model(Protocol):
 
     def tables(self) -> Mapping[str, Spectra]:
         """Tables of spectra that can be written, by role."""
-        ...
-
-    def header(self) -> dict[str, Any]:
-        """Everything but tensors, JSON-ready; together with :meth:`tensors` enough for ``restore``."""
-        ...
-
-    def tensors(self) -> dict[str, torch.Tensor]:
-        """Tensors to save."""
         ...
 
 

@@ -14,14 +14,14 @@ from safetensors.torch import save_file
 
 from ..bands import BandTable
 from ..errors import BandsError, InputError
-from .method import Method, Model
+from .method import Restorer, Savable, Saved
 
 FORMAT = 1
 HEADER_KEY = "hyperres"
 TOLERANCE_NM = 1.0
 
 
-def save_model(model: Model, path: Path, provenance: Mapping[str, Any]) -> None:
+def save_model(model: Savable, path: Path, provenance: Mapping[str, Any]) -> None:
     """Write a model; the same model gives the same bytes."""
     header = {
         "format": FORMAT,
@@ -34,7 +34,7 @@ def save_model(model: Model, path: Path, provenance: Mapping[str, Any]) -> None:
     save_file(tensors, str(path), metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
 
 
-def load_model(path: Path, method: Method) -> Model:
+def load_model(path: Path, method: Restorer[Saved]) -> Saved:
     """Read a model that ``method`` made.
 
     Raises:
@@ -55,7 +55,7 @@ def load_model(path: Path, method: Method) -> Model:
     return method.restore(header["model"], tensors, _table(header["bands"]))
 
 
-def check_compatible(model: Model, table: BandTable) -> None:
+def check_compatible(model: Savable, table: BandTable) -> None:
     """Refuse to apply a model to other bands than it was fitted on.
 
     Raises:

@@ -164,7 +164,7 @@ def draw_pair_sample(
             "No hyperspectral pixel is valid where the multispectral image is: check the nodata values of both and "
             "that they show the same ground."
         )
-    return PairSample(tuple(blocks), source.hsi_table, source.msi_table, complete)
+    return PairSample(tuple(blocks), source.hsi_table, source.msi_table, complete, source.pixel_m)
 
 
 def _spread(source: PairSource, side: int, count: int, seed: int, step: Context) -> list[PairBlock]:

@@ -16,7 +16,7 @@ import torch
 
 from ..version import plugin_version
 from .job import Job
-from .method import Model
+from .method import Savable
 
 
 def versions() -> dict[str, str]:
@@ -32,7 +32,7 @@ def versions() -> dict[str, str]:
     }
 
 
-def model_fingerprint(model: Model) -> str:
+def model_fingerprint(model: Savable) -> str:
     """Short hash of a fitted model."""
     digest = hashlib.sha256(json.dumps(model.header(), sort_keys=True, default=str).encode())
     for name, tensor in sorted(model.tensors().items()):
@@ -41,7 +41,7 @@ def model_fingerprint(model: Model) -> str:
     return digest.hexdigest()[:16]
 
 
-def metadata(job: Job, device: torch.device, role: str, model: Model | None = None) -> Mapping[str, str]:
+def metadata(job: Job, device: torch.device, role: str, model: Savable | None = None) -> Mapping[str, str]:
     """Metadata of one output raster."""
     items = {
         "HYPERRES_VERSION": plugin_version(),

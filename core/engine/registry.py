@@ -11,11 +11,19 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from .runner import Runner
 
-METHODS: dict[str, tuple[str, str]] = {"unmix": ("unmixing.method", "Unmix")}
+METHODS: dict[str, tuple[str, str]] = {
+    "unmix": ("unmixing.method", "Unmix"),
+    "fuse": ("fusion.method", "Fuse"),
+    "spectralift": ("fusion.method", "SpectraLift"),
+    "spectramorph": ("fusion.method", "SpectraMorph"),
+}
 """Module below ``core`` and class of a method that is fitted and applied, by the name that jobs use."""
 
 RUNNERS: dict[str, tuple[str, str]] = {
     "unmix": ("engine.image_run", "ImageRun"),
+    "fuse": ("engine.pair_run", "PairRun"),
+    "spectralift": ("engine.pair_run", "PairRun"),
+    "spectramorph": ("engine.pair_run", "PairRun"),
     "simulate": ("engine.simulate_run", "SimulateRun"),
 }
 """Module below ``core`` and class of the run, by the name that jobs use."""

@@ -9,7 +9,7 @@ kept aside.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,8 +24,6 @@ from .subspace import Subspace
 
 INFLATIONS = (0.1, 0.3, 1.0)
 """Candidates for mu."""
-FOLDS = 5
-FOLD_BLOCK = 2
 LEAST_COVERAGE = 0.98
 """Coarse pixels that see less than this of the fine image are not trusted, unless what is missing is known to be 0."""
 LEAST_CARRIED = 0.3
@@ -67,7 +65,7 @@ class Correction:
         Returns:
             Z, float32 [components, H, W].
         """
-        shapes = (block.msi.shape[1], block.msi.shape[2]), (block.hsi.shape[1], block.hsi.shape[2])
+        shapes = block.fine_shape, block.coarse_shape
         fine = block.msi - self.grey[:, None, None]
         if 0 in shapes[1]:
             blur = Blur(self.footprint, block.placement, shapes[0], (1, 1))
@@ -173,19 +171,11 @@ def coarse_errors(
     guess: torch.Tensor, block: PairBlock, subspace: Subspace, footprint: Footprint, zeros_outside: bool
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """What a guess leaves of the coarse coefficients, [components, h, w], and where that can be judged, bool [h, w]."""
-    shapes = tuple(block.msi.shape[1:]), tuple(block.hsi.shape[1:])
-    blur = Blur(footprint, block.placement, *shapes)  # type: ignore[arg-type]
+    blur = Blur(footprint, block.placement, block.fine_shape, block.coarse_shape)
     known = _visible(block, blur, footprint) if zeros_outside else blur.coverage > LEAST_COVERAGE
     valid = blur(block.msi_valid[None].float())[0] > LEAST_COVERAGE * blur.coverage
     coarse = subspace.project(block.hsi, blur.coverage if zeros_outside else None)
     return coarse - blur(guess), block.hsi_valid & known & valid
-
-
-def folds(usable: torch.Tensor) -> list[torch.Tensor]:
-    """Blocks of coarse pixels to keep aside, one mask for each of a few rounds; together they cover everything."""
-    rows, cols = (torch.arange(n, device=usable.device) // FOLD_BLOCK for n in usable.shape)
-    fold = (rows[:, None] + 2 * cols[None]) % FOLDS
-    return [fold == i for i in range(FOLDS)]
 
 
 def _visible(block: PairBlock, blur: Blur, footprint: Footprint) -> torch.Tensor:
@@ -207,8 +197,3 @@ def _visible(block: PairBlock, blur: Blur, footprint: Footprint) -> torch.Tensor
     if not right:
         across &= cols + reach[1] <= block.msi.shape[2]
     return down[:, None] & across[None] & (blur.coverage > 0.02)
-
-
-def error_share(errors: Sequence[torch.Tensor]) -> float:
-    """Root mean square of lists of errors."""
-    return float(torch.cat([error.flatten() for error in errors]).square().mean().sqrt())

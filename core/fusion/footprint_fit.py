@@ -105,9 +105,10 @@ def _equations(block: PairBlock, response: torch.Tensor, halves: Sequence[float]
     """Set up one block, cropped so that all blocks together stay small."""
     seen = (response @ block.hsi.flatten(1)).reshape(-1, *block.hsi.shape[1:])
     msi = torch.where(block.msi_valid, block.msi, 0.0)
-    box = Footprint(*(torch.full((1, 2 * math.ceil(half) + 1), 1.0, device=msi.device) for half in halves))
+    sides = [torch.ones(1, 2 * math.ceil(half) + 1, device=msi.device) for half in halves]
+    box = Footprint(sides[0], sides[1])
     size = box.rows.shape[1] * box.cols.shape[1]
-    blur = Blur(box, block.placement, tuple(msi.shape[1:]), tuple(seen.shape[1:]))
+    blur = Blur(box, block.placement, block.fine_shape, block.coarse_shape)
     seen_share = blur(block.msi_valid[None].float())[0] / size
     whole = blur.coverage / size > 1 - 1e-4
     valid = block.hsi_valid & (seen_share >= blur.coverage / size - 1e-4)
@@ -188,8 +189,8 @@ def _gaussian(
             blur = Blur(
                 footprint.to(one.msi.device),
                 one.block.placement.shifted(*shift),
-                tuple(one.msi.shape[1:]),
-                tuple(one.seen.shape[1:]),
+                one.block.fine_shape,
+                one.block.coarse_shape,
             )
             difference = (blur(one.msi) - one.seen)[:, one.inside]
             squares, count = squares + float(difference.square().sum()), count + difference.numel()
@@ -244,6 +245,5 @@ def _sees_zeros(equations: Sequence[_Equations], footprint: Footprint) -> bool:
 
 
 def _predict(one: _Equations, footprint: Footprint) -> tuple[torch.Tensor, Blur]:
-    shapes = tuple(one.msi.shape[1:]), tuple(one.seen.shape[1:])
-    blur = Blur(footprint.to(one.msi.device), one.block.placement, *shapes)  # type: ignore[arg-type]
+    blur = Blur(footprint.to(one.msi.device), one.block.placement, one.block.fine_shape, one.block.coarse_shape)
     return blur(one.msi), blur

@@ -81,6 +81,16 @@ class PairBlock:
     placement: Placement
     edges: tuple[bool, bool, bool, bool] = (True, True, True, True)
 
+    @property
+    def fine_shape(self) -> tuple[int, int]:
+        """Rows and columns of the MSI's array."""
+        return self.msi.shape[1], self.msi.shape[2]
+
+    @property
+    def coarse_shape(self) -> tuple[int, int]:
+        """Rows and columns of the HSI's array."""
+        return self.hsi.shape[1], self.hsi.shape[2]
+
     def to(self, device: torch.device) -> PairBlock:
         """The same on a device."""
         names = ("hsi", "hsi_valid", "msi", "msi_valid")
@@ -95,9 +105,11 @@ class PairSample:
         blocks: parts of the overlap, without common pixels; one when ``complete``.
         hsi_table, msi_table: the used bands.
         complete: True when the one block is the whole overlap.
+        pixel_m: length of a fine pixel along rows and columns, in metres; 1 where it is not known.
     """
 
     blocks: tuple[PairBlock, ...]
     hsi_table: BandTable
     msi_table: BandTable
     complete: bool
+    pixel_m: tuple[float, float] = (1.0, 1.0)

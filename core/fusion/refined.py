@@ -213,7 +213,8 @@ def _train(
     noise = (torch.minimum(lesson.fine_noise.sqrt(), MOST_NOISE * lesson.fine_rms) / scale)[:, None]
     norm = len(target) ** 0.5
     device = target.device
-    network = make(len(seen), len(target), members, generator).to(device)
+    network = make(len(seen), len(target), members, generator)
+    network.to(device)
     strata = Strata(seen[:bands], BATCH, generator)
 
     def loss() -> torch.Tensor:

@@ -4,7 +4,8 @@
     c(m) = W f(m),   f(m) = (1, m_i, v_i v_j),   v = m kept within a little more than the range of the coarse pixels
 
 The fit happens at the coarse scale, where the footprint B is known through it: sum |V^T(Y - mean) - W B f(M)|^2.
-Blurring features instead of values keeps what a coarse pixel mixes apart. Degree and ridge are chosen on held-out blocks.
+Blurring features instead of values keeps what a coarse pixel mixes apart. Degree and ridge are chosen on held-out
+blocks.
 """
 
 from __future__ import annotations

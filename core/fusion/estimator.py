@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From one block of a pair to fine spectra: a prior with correction, or a published network as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+
+from .contest import guess_of
+from .correction import DECAY_COARSE, Correction
+from .network_prior import NetworkPrior
+from .pair import PairBlock
+from .paper import PaperModel
+from .prior import Prior
+from .ridge import RidgePrior
+from .subspace import Subspace
+from .surroundings import under
+
+
+class Estimate(Protocol):
+    """Fine spectra of a block's core, not yet written out."""
+
+    def cube(self, bands: list[int] | None) -> torch.Tensor:
+        """Spectra [bands, rows, columns]; only some bands if asked."""
+        ...
+
+    def deviation(self) -> torch.Tensor:
+        """Standard deviation, root mean square over the bands, [rows, columns]."""
+        ...
+
+
+class Estimator(Protocol):
+    """A fitted way to fine spectra.
+
+    Attributes:
+        halo_px: how many fine pixels around a pixel its result depends on.
+        parameters: number of trained parameters.
+    """
+
+    halo_px: int
+    parameters: int
+
+    def estimate(self, block: PairBlock, core: tuple[slice, slice]) -> Estimate:
+        """Estimate the core of a block whose MSI is on the HSI's scale."""
+        ...
+
+    def to(self, device: torch.device) -> Estimator:
+        """The same on a device."""
+        ...
+
+    def header(self) -> Mapping[str, Any]:
+        """Everything but tensors, JSON-ready."""
+        ...
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Tensors to save."""
+        ...
+
+
+@dataclass(frozen=True)
+class SubspaceEstimate:
+    """Coefficients [components, rows, columns] and the variance of the spectra, [rows, columns]."""
+
+    subspace: Subspace
+    coefficients: torch.Tensor
+    variance: torch.Tensor
+
+    def cube(self, bands: list[int] | None) -> torch.Tensor:
+        """See :class:`Estimate`."""
+        return self.subspace.expand(self.coefficients, bands)
+
+    def deviation(self) -> torch.Tensor:
+        """See :class:`Estimate`."""
+        return self.variance.sqrt()
+
+
+class SubspaceEstimator:
+    """A prior over subspace coefficients, corrected by both images where ``correction`` is given.
+
+    Args:
+        subspace: of the HSI.
+        prior: guesses coefficients.
+        correction: corrects them, or None.
+        variance: of the prior's guesses, mean over the bands, for estimates without correction.
+        margin_px: halo that the correction needs.
+    """
+
+    def __init__(
+        self, subspace: Subspace, prior: Prior, correction: Correction | None, variance: float, margin_px: int
+    ) -> None:
+        self.subspace, self.prior, self.correction, self.variance = subspace, prior, correction, variance
+        self.halo_px = margin_px if correction is not None else 0
+        self.parameters = prior.parameters
+
+    def estimate(self, block: PairBlock, core: tuple[slice, slice]) -> SubspaceEstimate:
+        """See :class:`Estimator`."""
+        guess, spread = guess_of(self.prior, block, self.subspace)
+        rows, cols = core
+        if self.correction is not None:
+            coefficients = self.correction.apply(guess, block, self.subspace)
+        else:
+            coefficients = guess
+        coefficients = coefficients[:, rows, cols]
+        base = self.variance if self.correction is None else self.correction.variance
+        variance = torch.full(coefficients.shape[1:], base, device=coefficients.device)
+        if spread is not None:
+            variance = variance + spread[:, rows, cols].sum(dim=0) / len(self.subspace.mean)
+        return SubspaceEstimate(self.subspace, coefficients, variance)
+
+    def to(self, device: torch.device) -> SubspaceEstimator:
+        """The same on a device."""
+        correction = None if self.correction is None else self.correction.to(device)
+        return SubspaceEstimator(
+            self.subspace.to(device), self.prior.to(device), correction, self.variance, self.halo_px
+        )
+
+    def header(self) -> dict[str, Any]:
+        """Everything but tensors."""
+        return {
+            "kind": "subspace",
+            "noise": self.subspace.noise,
+            "variance": self.variance,
+            "halo_px": self.halo_px,
+            "prior": dict(self.prior.header()),
+            "correction": None if self.correction is None else self.correction.header(),
+        }
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Tensors to save."""
+        parts = {"prior": self.prior.tensors(), "correction": self.correction.tensors() if self.correction else {}}
+        named = {f"{part}.{name}": tensor for part, held in parts.items() for name, tensor in held.items()}
+        return {"mean": self.subspace.mean, "basis": self.subspace.basis, **named}
+
+    @classmethod
+    def restore(cls, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> SubspaceEstimator:
+        """Rebuild a saved estimator."""
+        prior: Prior
+        kinds: dict[str, Any] = {"ridge": RidgePrior, "network": NetworkPrior}
+        prior = kinds[header["prior"]["kind"]].restore(header["prior"], _under(tensors, "prior"))
+        correction = None
+        if header["correction"] is not None:
+            correction = Correction.restore(header["correction"], _under(tensors, "correction"))
+        subspace = Subspace(tensors["mean"], tensors["basis"], float(header["noise"]))
+        return cls(subspace, prior, correction, float(header["variance"]), int(header["halo_px"]))
+
+
+@dataclass(frozen=True)
+class PaperEstimate:
+    """Spectra of all members, [members, bands, rows, columns]."""
+
+    members: torch.Tensor
+    variance: float
+
+    def cube(self, bands: list[int] | None) -> torch.Tensor:
+        """See :class:`Estimate`."""
+        members = self.members if bands is None else self.members[:, bands]
+        return members.mean(dim=0)
+
+    def deviation(self) -> torch.Tensor:
+        """See :class:`Estimate`."""
+        shape = self.members.shape[2:]
+        return torch.full(shape, self.variance, device=self.members.device).sqrt()
+
+
+class PaperEstimator:
+    """A published network; ``variance`` is that of its errors on coarse pixels, mean over the bands."""
+
+    halo_px = 0
+
+    def __init__(self, model: PaperModel, variance: float) -> None:
+        self.model, self.variance = model, variance
+        self.parameters = model.network.parameters_per_member
+
+    def estimate(self, block: PairBlock, core: tuple[slice, slice]) -> PaperEstimate:
+        """See :class:`Estimator`."""
+        rows, cols = core
+        msi = block.msi[:, rows, cols]
+        coarse = None
+        if self.model.surrounded:
+            coarse = under(block.hsi, block.placement, *block.msi.shape[1:])[:, rows, cols].flatten(1)
+        members = self.model.predict_members(msi.flatten(1), coarse)
+        return PaperEstimate(members.reshape(*members.shape[:2], *msi.shape[1:]), self.variance)
+
+    def to(self, device: torch.device) -> PaperEstimator:
+        """The same on a device."""
+        return PaperEstimator(self.model.to(device), self.variance)
+
+    def header(self) -> dict[str, Any]:
+        """Everything but tensors."""
+        return {"kind": "paper", "variance": self.variance, "model": self.model.header()}
+
+    def tensors(self) -> dict[str, torch.Tensor]:
+        """Tensors to save."""
+        return self.model.tensors()
+
+    @classmethod
+    def restore(cls, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> PaperEstimator:
+        """Rebuild a saved estimator."""
+        return cls(PaperModel.restore(header["model"], tensors), float(header["variance"]))
+
+
+def restore_estimator(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Estimator:
+    """Rebuild whichever estimator was saved."""
+    kinds: dict[str, Any] = {"subspace": SubspaceEstimator, "paper": PaperEstimator}
+    estimator: Estimator = kinds[header["kind"]].restore(header, tensors)
+    return estimator
+
+
+def margin_px(correction: Correction, ratio: float) -> int:
+    """Halo around a tile beyond which nothing matters: footprints reach so far, and coarse pixels share light."""
+    return int(correction.reach_px + DECAY_COARSE * ratio) + 1
+
+
+def _under(tensors: Mapping[str, torch.Tensor], part: str) -> dict[str, torch.Tensor]:
+    return {name[len(part) + 1 :]: tensor for name, tensor in tensors.items() if name.startswith(f"{part}.")}

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How the two images of a pair relate: displacement, spectral response and radiometric scale."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..bands import BandTable
+from ..engine.method import Context
+from ..errors import InputError
+from ..sensors.srf import Srf
+from .model import Harmony
+from .pair import PairBlock, PairSample
+from .pairing.averaging import area_average, smooth
+from .pairing.gate import check_same_scene, check_usable
+from .pairing.radiometry import fit_radiometry
+from .pairing.registration import find_shift
+from .response import Response, settle_response
+from .settings import FusionSettings
+
+MOST_PIXELS = 20_000
+SMOOTH_COARSE = 1.0
+"""Sigma of the smoothing that makes averaged MSI and HSI alike in sharpness, in coarse pixels."""
+LEAST_COVERAGE = 0.99
+LEAST_PIXELS = 30
+
+
+@dataclass(frozen=True)
+class Relation:
+    """What was settled.
+
+    Attributes:
+        blocks: the sample with the MSI on the HSI's scale, its kept bands only, and the HSI in its place.
+        hsi_table: the HSI's used bands.
+        srf: response of the kept MSI bands.
+        response: the same as float32 tensor [msi_bands, hsi_bands].
+        response_source: where it comes from, in words.
+        harmony: what was done to the blocks.
+        gain, offset, correlation: per kept MSI band, as found.
+        rescaled: True when gain and offset were applied.
+        shift: displacement found, in fine rows and columns.
+        shift_corrected: True when it was applied.
+        complete: True when the blocks are the whole overlap.
+    """
+
+    blocks: tuple[PairBlock, ...]
+    hsi_table: BandTable
+    srf: Srf
+    response: torch.Tensor
+    response_source: str
+    harmony: Harmony
+    gain: torch.Tensor
+    offset: torch.Tensor
+    correlation: torch.Tensor
+    rescaled: bool
+    shift: tuple[float, float]
+    shift_corrected: bool
+    complete: bool
+
+
+def relate(sample: PairSample, settings: FusionSettings, srf: Srf | None, context: Context) -> Relation:
+    """Settle everything that both images must agree on before they are fused.
+
+    Raises:
+        InputError: they do not show the same ground, or too little of it.
+    """
+    check_usable(sample)
+    shift, moved, blocks = _settle_place(sample.blocks, settings)
+    hsi_pixels, msi_pixels = _averages(blocks)
+    if len(hsi_pixels) < LEAST_PIXELS:
+        raise InputError(
+            f"Only {len(hsi_pixels)} coarse pixels are valid in both images: choose images that share more valid "
+            "ground."
+        )
+    response = _response(sample, settings, srf, hsi_pixels, msi_pixels, context.seed)
+    for sentence in response.warnings:
+        context.on_warning(sentence)
+    context.on_message(f"Spectral response: {response.source}")
+    matrix = torch.from_numpy(response.srf.matrix)
+    kept = list(response.kept)
+    blocks = tuple(replace(block, msi=block.msi[kept]) for block in blocks)
+    averaged, predicted = _alike(blocks, matrix)
+    radiometry = fit_radiometry(averaged, predicted)
+    if not settings.force:
+        check_same_scene(radiometry.correlation)
+    rescaled = settings.radiometry == "auto" and radiometry.needed
+    if rescaled:
+        gain, offset = radiometry.gain, radiometry.offset
+        for sentence in radiometry.sentences(response.srf.names):
+            context.on_message(sentence)
+    else:
+        gain, offset = torch.ones(len(kept)), torch.zeros(len(kept))
+    harmony = Harmony(response.kept, gain, offset, shift if moved else (0.0, 0.0))
+    blocks = tuple(replace(b, msi=(b.msi - offset[:, None, None]) / gain[:, None, None]) for b in blocks)
+    return Relation(
+        blocks,
+        sample.hsi_table,
+        response.srf,
+        matrix,
+        response.source,
+        harmony,
+        radiometry.gain,
+        radiometry.offset,
+        radiometry.correlation,
+        rescaled,
+        shift,
+        moved,
+        sample.complete,
+    )
+
+
+def _settle_place(
+    blocks: tuple[PairBlock, ...], settings: FusionSettings
+) -> tuple[tuple[float, float], bool, tuple[PairBlock, ...]]:
+    """The displacement found, whether it is corrected, and the blocks in their places."""
+    if settings.registration == "ignore":
+        return (0.0, 0.0), False, blocks
+    found = find_shift(blocks)
+    if not found.confident:
+        return (0.0, 0.0), False, blocks
+    if settings.registration == "warn":
+        return found.pixels, False, blocks
+    moved = tuple(replace(block, placement=block.placement.shifted(*found.pixels)) for block in blocks)
+    return found.pixels, True, moved
+
+
+def _response(
+    sample: PairSample,
+    settings: FusionSettings,
+    srf: Srf | None,
+    hsi_pixels: torch.Tensor,
+    msi_pixels: torch.Tensor,
+    seed: int,
+) -> Response:
+    step = max(1, len(hsi_pixels) // MOST_PIXELS)
+    return settle_response(
+        srf,
+        settings.sensor,
+        sample.hsi_table,
+        sample.msi_table,
+        hsi_pixels[::step].numpy(),
+        msi_pixels[::step].numpy(),
+        seed,
+    )
+
+
+def _averages(blocks: tuple[PairBlock, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Coarse pixels and the MSI averaged over them, [pixels, bands] each, both smoothed alike."""
+    hsi, msi = [], []
+    for block in blocks:
+        averages, coverage = area_average(block.msi, block.msi_valid, block.placement, block.coarse_shape)
+        usable = block.hsi_valid & (coverage > LEAST_COVERAGE)
+        hsi.append(smooth(block.hsi, usable, SMOOTH_COARSE)[:, usable].T)
+        msi.append(smooth(averages, usable, SMOOTH_COARSE)[:, usable].T)
+    return torch.cat(hsi), torch.cat(msi)
+
+
+def _alike(blocks: tuple[PairBlock, ...], matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Averaged and predicted MSI, [pixels, bands]."""
+    hsi, msi = _averages(blocks)
+    return msi, hsi @ matrix.T
