@@ -165,7 +165,6 @@ def _fine(band: SensorBand) -> tuple[np.ndarray, np.ndarray]:
 
 def _uncovered(sensor: Sensor, band: int, share: float) -> str:
     known = sensor.bands[band]
-    return (
-        f"The hyperspectral image covers only {share:.0%} of the response of {sensor.title} {known.name} (around "
-        f"{known.centre_nm:.0f} nm)"
-    )
+    extent = f"covers only {share:.0%} of" if share >= 0.01 else "does not cover"
+    place = f"{sensor.title} {known.name} (around {known.centre_nm:.0f} nm)"
+    return f"The hyperspectral image {extent} the response of {place}"

@@ -116,8 +116,10 @@ def test_a_single_missing_band_is_no_gap():
 def test_a_band_that_is_not_covered_is_refused_or_left_out_by_name():
     sensor = load_sensor("sentinel-2a")
     cave = table_of(np.arange(400, 701, 10.0))
-    with pytest.raises(BandsError, match=r"covers only \d+% of the response of Sentinel-2A B8 \(around 833 nm\)"):
+    with pytest.raises(BandsError, match=r"does not cover the response of Sentinel-2A B8 \(around 833 nm\)"):
         srf_of_sensor(sensor, (1, 2, 3, 7), cave)
+    with pytest.raises(BandsError, match=r"covers only \d+% of the response of Sentinel-2A B5 \(around 704 nm\)"):
+        srf_of_sensor(sensor, (1, 4), cave)
     kept, sentences = covered_bands(sensor, (7, 1, 2, 3), cave)
     assert kept == (1, 2, 3)
     assert len(sentences) == 1 and "Sentinel-2A B8 " in sentences[0] and "left out" in sentences[0]

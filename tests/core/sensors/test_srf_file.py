@@ -137,7 +137,7 @@ def with_cell(text, cell):
         (curves_text(header="wavelength_nm", factor=1e-3), "from 0.45 to 0.949 nm: correct their unit"),
         (curves_text(header="wavelength_um"), "from 450000 to 949000 nm: correct their unit"),
         (curves_text(order=(0, 1, 2)), "describes 3 bands, but the multispectral image has 4"),
-        (curves_text(factor=2.0), "covers only 0% of the response of srf.csv"),
+        (curves_text(factor=2.0), "does not cover the response of srf.csv"),
         (matrix_text(TRUE[:, :50]), "holds 4 x 50 numbers, but 4 multispectral and 60 hyperspectral bands"),
         (matrix_text(TRUE[:3]), "describes 3 bands, but the multispectral image has 4"),
         (matrix_text(TRUE * [[1], [0], [1], [1]]), "Band 2 of srf.csv responds to nothing"),
