@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -245,3 +246,41 @@ def test_the_worker_runs_the_same_job(tmp_path):
     assert read(result.outputs["coarse"])[0] == pytest.approx(scene.reshape(-1, 15, 4, 20, 4).mean((2, 4)), abs=1e-6)
     assert read(result.outputs["msi"])[0].shape == (5, 60, 80)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["coarse.tif", "msi.tif", "scene.tif"]
+
+
+KILLED = """
+import io, os, sys
+sys.path.insert(0, sys.argv[1])
+from hyperres.core.engine import simulate_work
+from hyperres.core.engine.job import Job
+from hyperres.core.engine.protocol import Reporter
+from hyperres.core.engine.run import run
+
+compute = simulate_work.MsiWork.compute
+def dying(self, tile):
+    if tile.index == 3:
+        os._exit(9)
+    return compute(self, tile)
+simulate_work.MsiWork.compute = dying
+run(Job.load(sys.argv[2]), Reporter(io.StringIO()), lambda: False)
+"""
+
+
+def test_a_killed_run_goes_on_where_it_was_and_gives_the_same_bytes(tmp_path):
+    write_scene(tmp_path / "scene.tif", rows=520, cols=300, tiled=True, blockxsize=256, blockysize=256)
+    outputs = {role: str(tmp_path / f"{role}.tif") for role in ("coarse", "msi")}
+    settings = {"ratio": 2, "sensor": "rgb", "hsi_snr_db": 30}
+    entries = {"settings": settings, "scale": 1e-4, "device": "cpu", "workers": 1}
+    job = Job("simulate", {"image": str(tmp_path / "scene.tif")}, outputs, **entries)
+    (tmp_path / "job.json").write_text(job.to_json(), encoding="utf-8")
+    package = Path(__file__).parents[3] / ".venv" / "plugins"
+    done = subprocess.run([sys.executable, "-c", KILLED, package, tmp_path / "job.json"], capture_output=True)
+    assert done.returncode == 9
+    assert not any(Path(path).exists() for path in outputs.values())
+    reporter = Reporter(io.StringIO())
+    run(job, reporter, lambda: False)
+    assert sum("taken from the interrupted run" in text for text in reporter.messages) == 2
+    resumed = {role: Path(path).read_bytes() for role, path in outputs.items()}
+    run(job, Reporter(io.StringIO()), lambda: False)
+    assert {role: Path(path).read_bytes() for role, path in outputs.items()} == resumed
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["coarse.tif", "job.json", "msi.tif", "scene.tif"]
