@@ -56,7 +56,6 @@ class EstimatedSrf:
         offset: of each MSI band, in its units.
         fit_error: what the fit leaves unexplained of each MSI band: root mean square residual over the band's standard
             deviation, without the pixels that were dropped; 0 is perfect, 1 is nothing explained.
-        smoothness: the smoothness chosen for each band.
         sentences: what the user should know about it.
     """
 
@@ -64,7 +63,6 @@ class EstimatedSrf:
     gain: tuple[float, ...]
     offset: tuple[float, ...]
     fit_error: tuple[float, ...]
-    smoothness: tuple[float, ...]
     sentences: tuple[str, ...] = ()
 
 
@@ -79,12 +77,11 @@ class _Pixels:
 
 @dataclass(frozen=True)
 class _BandFit:
-    """Density of the response [bands], offset, relative error and smoothness of one band of unit variance."""
+    """Density of the response [bands], offset and relative error of one band of unit variance."""
 
     density: np.ndarray
     offset: float
     error: float
-    smoothness: float
 
 
 def estimate_srf(
@@ -146,7 +143,6 @@ def estimate_srf(
         tuple(gains),
         tuple(offsets),
         tuple(fit.error for _, fit in found),
-        tuple(fit.smoothness for _, fit in found),
         tuple(sentences),
     )
 
@@ -206,7 +202,7 @@ def _fit_band(pixels: _Pixels, y: np.ndarray, prior: np.ndarray) -> _BandFit:
         offset = float(residual[keep].mean())
         size = np.abs(residual - offset)
         keep = size <= np.quantile(size, 1 - _DROPPED)
-    return _BandFit(density, offset, float(np.sqrt(np.mean(size[keep] ** 2))), smoothness)
+    return _BandFit(density, offset, float(np.sqrt(np.mean(size[keep] ** 2))))
 
 
 def _smoothest_good(squares: np.ndarray) -> int:

@@ -16,7 +16,8 @@ from ..bands import BandTable
 from ..errors import BandsError
 from .catalogue import Sensor
 
-_LEAST_TOLERANCE_NM = 15.0
+_LEAST_TOLERANCE_NM, _TOLERANCE = 20.0, 0.9
+"""How far a wavelength may lie from the centre of its band: at least in nm, and in widths of the band."""
 _IMPOSSIBLE = 1e9
 # longer phrases that must not be taken for the colour within them
 _PHRASES = ("red edge", "coastal blue", "near infrared", "narrow nir", "green 1")
@@ -67,11 +68,10 @@ def match_wavelengths(
         widths_nm: of the candidates.
 
     Returns:
-        a candidate per band, and the band that fits worst when it is farther from its candidate than half the
-        candidate's width (at least 15 nm), else None.
+        a candidate per band, and the band that fits worst if it is too far from its candidate to be it, else None.
     """
     distance = np.abs(np.asarray(wavelength_nm)[:, None] - np.asarray(centres_nm)[None, :])
-    tolerance = np.maximum(np.asarray(widths_nm) / 2, _LEAST_TOLERANCE_NM)
+    tolerance = np.maximum(np.asarray(widths_nm) * _TOLERANCE, _LEAST_TOLERANCE_NM)
     cost = np.where(distance <= tolerance[None, :], distance, _IMPOSSIBLE + np.minimum(distance, _IMPOSSIBLE))
     rows, columns = linear_sum_assignment(cost)
     found = tuple(int(i) for i in columns)

@@ -36,6 +36,7 @@ def test_a_drone_camera_with_near_infrared_before_red_edge_is_matched_by_wavelen
         ("quickbird", (484, 558, 646, 805), ("Blue", "Green", "Red", "NIR")),
         ("planetscope-superdove", (443, 490, 531, 565, 610, 665, 705, 865), None),
         ("ikonos", (480, 551, 665, 805), ("Blue", "Green", "Red", "NIR")),
+        ("rgb", (650, 550, 450), ("Red", "Green", "Blue")),
     ],
 )
 def test_nominal_wavelengths_find_their_bands(sensor_id, nm, names):
