@@ -36,14 +36,18 @@ SMOOTHNESS = tuple(float(10.0**power) for power in np.arange(-6.5, -1.9, 0.5))
 LEAST_PIXELS = 16
 _DROPPED = 0.05
 _RUNS = 11
+"""Runs of pixels, of which every third is held out."""
 _PRIOR = 0.02
+"""Cost of weight at twice the distance that counts as near, for a band and an HSI of unit variance."""
 _NEAR_NM, _NEAR_SHARE = 60.0, 0.06
 """How far from a band's wavelength its response may reach at no cost if its width is unknown: nm, share of it."""
 _CONTRADICTION = 2.0
+"""How many times larger the error near a band's wavelength may be than anywhere before the wavelength is doubted."""
 _TRIED, _AS_WELL = 1e-4, 1.1
 """Smoothness in the search for a band's place, and how much more error a response in one stretch may leave at most."""
 _RIDGE = 1e-9
 _LARGEST_GAP = 5.0
+"""Neighbours farther apart than so many usual steps need not be alike."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from hyperres.core.bands import BandTable
 from hyperres.core.errors import InputError
@@ -191,3 +193,25 @@ def test_names_that_only_count_do_not_choose_among_more_columns(write):
     rows = ["wavelength_nm,B1,B2,B3,B4", *curves_text().splitlines()[1:]]
     with pytest.raises(InputError, match="describes 4 bands, but the multispectral image has 3"):
         read_srf(write("\n".join(rows)), HSI, msi(3))
+
+
+CELLS = st.one_of(
+    st.floats(-1, 1000).map(str),
+    st.sampled_from(["", "wavelength", "wl_um", "band", "B1", "-", "1e400", "0,5", "nan", "#", "nm", "٣"]),
+)
+MATRICES = st.lists(st.lists(st.floats(0, 1).map(str), min_size=2, max_size=2), min_size=3, max_size=4)
+LINES = st.one_of(st.lists(st.lists(CELLS, max_size=6), max_size=8), MATRICES)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=LINES, separator=st.sampled_from([",", ";", "\t", " "]), noise=st.binary(max_size=20), known=st.booleans())
+def test_whatever_a_file_holds_gives_a_response_or_a_sentence(write, lines, separator, noise, known):
+    text = "\n".join(separator.join(line) for line in lines).encode("utf-8")
+    for hsi in (HSI.subset(range(4)), BARE_HSI.subset(range(3))):
+        try:
+            srf = read_srf(write(text + (noise if known else b"")), hsi, msi(2) if known else None)
+        except InputError as error:
+            assert str(error).endswith(".")
+        else:
+            assert np.isfinite(srf.matrix).all() and srf.matrix.min() >= 0
+            assert srf.matrix.sum(1) == pytest.approx(1, abs=1e-5)
