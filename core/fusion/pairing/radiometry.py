@@ -23,8 +23,8 @@ STANDARD = 1.4826
 """Standard deviation over median absolute deviation of a normal distribution."""
 NEIGHBOURS = 4.0
 """Neighbouring pixels err alike: so many of them count as one."""
-NEGLIGIBLE = 0.01
-"""A gain or a mean that is off by less is left alone: calibration is no better than that."""
+NEGLIGIBLE = 0.03
+"""A gain or a mean that is off by less is left alone: neither calibration nor knowledge of the blur is better."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ class Radiometry:
 def fit_radiometry(averaged: torch.Tensor, predicted: torch.Tensor) -> Radiometry:
     """Fit gain and offset of every band.
 
-    The HSI is blurred by its optics and the averaged MSI is not: smooth both first (:func:`averaging.smooth`), else the
-    MSI's contrast, and with it the gain, comes out too large.
+    The HSI is blurred by its optics and the averaged MSI is not: make both alike first (:func:`alike.alike_pixels`),
+    else the MSI's contrast, and with it the gain, comes out too large.
 
     Args:
         averaged: M, the MSI averaged over coarse pixels, [pixels, bands]; at least 3 pixels.
