@@ -18,6 +18,8 @@ from .catalogue import Sensor
 
 _LEAST_TOLERANCE_NM, _TOLERANCE = 20.0, 0.9
 """How far a wavelength may lie from the centre of its band: at least in nm, and in widths of the band."""
+_UNCERTAIN_NM = 12.0
+"""Differences of distance that a name may outweigh."""
 _IMPOSSIBLE = 1e9
 # longer phrases that must not be taken for the colour within them
 _PHRASES = ("red edge", "coastal blue", "near infrared", "narrow nir", "green 1")
@@ -48,7 +50,9 @@ def match_bands(sensor: Sensor, msi_table: BandTable) -> tuple[int, ...] | None:
     # a stack of several bands holds the panchromatic one only where a name says so
     if len(msi_table) > 1 and not (named and pans & set(named)):
         centres = [np.inf if i in pans else nm for i, nm in enumerate(centres)]
-    found, worst = match_wavelengths(msi_table.wavelength_nm, centres, widths)
+    # a single band is rather panchromatic than one of several
+    likely = named or (tuple(pans) if len(msi_table) == 1 and pans else None)
+    found, worst = match_wavelengths(msi_table.wavelength_nm, centres, widths, likely)
     if worst is not None:
         raise BandsError(
             f"{band_words(msi_table, worst)} of the multispectral image fits no free band of {sensor.title}: choose "
@@ -58,7 +62,10 @@ def match_bands(sensor: Sensor, msi_table: BandTable) -> tuple[int, ...] | None:
 
 
 def match_wavelengths(
-    wavelength_nm: Sequence[float], centres_nm: Sequence[float], widths_nm: Sequence[float]
+    wavelength_nm: Sequence[float],
+    centres_nm: Sequence[float],
+    widths_nm: Sequence[float],
+    likely: Sequence[int] | None = None,
 ) -> tuple[tuple[int, ...], int | None]:
     """Pair wavelengths with band centres one to one so that the distances are least in sum.
 
@@ -66,6 +73,7 @@ def match_wavelengths(
         wavelength_nm: of the bands to match.
         centres_nm: of the candidates, at least as many; infinite ones never match.
         widths_nm: of the candidates.
+        likely: a candidate per band that is preferred where wavelengths hardly tell, or None.
 
     Returns:
         a candidate per band, and the band that fits worst if it is too far from its candidate to be it, else None.
@@ -73,11 +81,13 @@ def match_wavelengths(
     distance = np.abs(np.asarray(wavelength_nm)[:, None] - np.asarray(centres_nm)[None, :])
     tolerance = np.maximum(np.asarray(widths_nm) * _TOLERANCE, _LEAST_TOLERANCE_NM)
     cost = np.where(distance <= tolerance[None, :], distance, _IMPOSSIBLE + np.minimum(distance, _IMPOSSIBLE))
+    if likely is not None:
+        cost[range(len(likely)), likely] -= _UNCERTAIN_NM
     rows, columns = linear_sum_assignment(cost)
     found = tuple(int(i) for i in columns)
     chosen = cost[rows, columns]
     worst = int(np.argmax(chosen))
-    return found, worst if chosen[worst] >= _IMPOSSIBLE else None
+    return found, worst if chosen[worst] > _IMPOSSIBLE / 2 else None
 
 
 def match_by_correlation(

@@ -79,6 +79,22 @@ def test_names_that_tell_nothing_leave_it_to_the_pixels(sensor_id, names):
     assert match_bands(load_sensor(sensor_id), msi(names)) is None
 
 
+@pytest.mark.parametrize(
+    ("sensor_id", "names", "nm", "wanted"),
+    [
+        ("pleiades-1a", ("Pan",), (650,), "Pan"),
+        ("pleiades-1a", ("Band 1",), (650,), "Pan"),
+        ("pleiades-1a", ("Red",), (650,), "Red"),
+        ("landsat-8", ("Band 1",), (483,), "B2"),
+        ("sentinel-2a", ("NIR",), (865,), "B8A"),
+    ],
+)
+def test_a_name_decides_where_wavelengths_hardly_tell_and_no_more(sensor_id, names, nm, wanted):
+    sensor = load_sensor(sensor_id)
+    (found,) = match_bands(sensor, msi(names, nm))
+    assert sensor.bands[found].name == wanted
+
+
 def test_wavelengths_that_contradict_the_sensor_are_refused_with_the_bands_name():
     with pytest.raises(BandsError, match=r"Band 2 \('thermal', 1000 nm\) of the multispectral image fits no free band"):
         match_bands(load_sensor("rededge-mx"), msi(("blue", "thermal"), (475, 1000)))
