@@ -14,9 +14,9 @@ LEAST_PIXELS = 30
 SPOILT, SUSPICIOUS = 0.5, 0.01
 """Share of pixels at zero, or piled up at the largest value, that is refused, and that is said."""
 SAME_SCENE, SAME_SCENE_UNALIGNED = 0.6, 0.85
-"""Least median correlation of averaged and predicted bands. Six real and simulated pairs of the same scene gave 0.96
-to 1.00, fifteen of different, turned or mirrored scenes at most 0.5; but 0.81 for one mirrored panchromatic image,
-whose displacement, as with all wrong pairs and no right one, could not be told."""
+"""Least median correlation of averaged and predicted bands. Real and simulated pairs of one scene gave 0.96 to 1.00,
+different, turned or mirrored scenes at most 0.5; but 0.81 for a mirrored panchromatic image, whose displacement, as
+with all wrong pairs and no right one, could not be told."""
 
 
 def check_usable(sample: PairSample) -> tuple[str, ...]:

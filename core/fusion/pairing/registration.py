@@ -79,7 +79,7 @@ def find_shift(blocks: Sequence[PairBlock], response: torch.Tensor | None = None
     """Find the displacement of the HSI.
 
     Args:
-        blocks: parts of the pair.
+        blocks: parts of the pair, on the CPU.
         response: S, [msi_bands, hsi_bands]; None when it is not known.
     """
     bins = max(1, int(min(blocks[0].placement.ratio_y, blocks[0].placement.ratio_x) / BINNED_RATIO))
@@ -188,7 +188,7 @@ def _unexplained(features: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
     features = features - features.mean(1, keepdim=True)
     values = values - values.mean(1, keepdim=True)
     gram = features @ features.T
-    gram = gram + 1e-9 * gram.diagonal().mean() * torch.eye(len(gram), dtype=gram.dtype)
+    gram = gram + (1e-9 * gram.diagonal().mean() + 1e-30) * torch.eye(len(gram), dtype=gram.dtype)
     return values - torch.linalg.solve(gram, features @ values.T).T @ features
 
 

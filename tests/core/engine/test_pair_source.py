@@ -15,6 +15,7 @@ from hyperres.core.engine.pair_source import PairSource, draw_pair_sample
 from hyperres.core.engine.record import InputRecord
 from hyperres.core.errors import Cancelled, InputError
 from hyperres.core.fusion.pairing.averaging import area_average
+from hyperres.core.fusion.pairing.registration import find_shift
 from hyperres.core.grid import Window
 from hyperres.core.raster.open_raster import read_header
 
@@ -113,6 +114,19 @@ def test_another_crs_is_warped_and_said(tmp_path):
         assert any("resampled" in note for note in source.notes)
         block = source.block(source.grid.whole)
         assert block.hsi_valid.float().mean() > 0.8
+
+
+def test_another_crs_elsewhere_is_no_overlap(tmp_path):
+    hsi = write(tmp_path / "hsi.tif", 40, 40, 30.0, 300_000.0, 5_000_000.0, CRS.from_epsg(32632), bands=3)
+    msi = write(tmp_path / "msi.tif", 130, 130, 10.0, 290_000.0, 5_820_000.0)
+    with pytest.raises(InputError, match="do not overlap"):
+        PairSource(hsi, msi)
+
+
+def test_a_constant_hyperspectral_image_is_no_crash_in_registration(pair):
+    with PairSource(*pair) as source:
+        block = source.block(source.grid.whole)
+    assert not find_shift([replace(block, hsi=torch.zeros_like(block.hsi))]).confident
 
 
 def test_a_small_pair_is_taken_whole(pair):
