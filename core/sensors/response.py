@@ -26,6 +26,7 @@ from .srf import Srf
 LEAST_COVERAGE = 0.9
 """Share of a response that must lie within the HSI's bands."""
 
+_NEARLY_ALL = 0.985
 _NEIGHBOURS = 4
 _FINE_NM = 0.5
 
@@ -52,10 +53,10 @@ def srf_of_sensor(sensor: Sensor, bands: Sequence[int], hsi_table: BandTable) ->
     rows = np.array([_weights(sensor.bands[band], nm, cells, widths) for band in bands])
     matrix = (rows / rows.sum(1, keepdims=True)).astype(np.float32)
     sentences = [
-        f"{share:.0%} of the response of {sensor.title} {sensor.bands[band].name} lie within the bands of the "
-        "hyperspectral image; the rest is left out."
+        f"The hyperspectral image covers {share:.0%} of the response of {sensor.title} {sensor.bands[band].name}; the "
+        "rest is left out."
         for band, share in zip(bands, shares)
-        if share < 0.99
+        if share < _NEARLY_ALL
     ]
     if hsi_table.fwhm_nm is None:
         sentences.append(
