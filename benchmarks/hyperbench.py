@@ -131,6 +131,11 @@ def make_case(
 def consistency_case(scene: np.ndarray, which: str, ratio: int = 4, bands: int = 4, seed: int = 42) -> Case:
     """The two degradations that the posterior correction was measured on.
 
+    Bicubic upsampling scores 21.8 dB (mean over bands) and 9.5 degrees on Jasper P1, 19.5 and 10.9 on Jasper P2, 21.7
+    and 12.7 on Pavia P1, 19.9 and 13.2 on Pavia P2. Recorded are 24.0 and 8.4, 18.8 and 11.5, 31.4 and 12.5, 20.0 and
+    13.1, from scenes cut and scaled in ways that were not recorded; Pavia P1 is met to 0.1 dB by the 100 x 100 pixels
+    divided by their largest value. Gains over bicubic compare with recorded gains, scores do so only roughly.
+
     Args:
         scene: [C, H, W], as stored.
         which: ``P1``: Gaussian with FWHM = ratio, 30 dB and 40 dB; ``P2``: HyperBench's default.
@@ -205,7 +210,7 @@ def honest(truth: np.ndarray, prediction: np.ndarray, ratio: int) -> dict[str, f
 
     ``psnr`` is of the whole cube, ``psnr_bands`` the mean over bands, ``sam`` in degrees.
     """
-    band_mse = ((truth.astype(np.float64) - prediction) ** 2).mean((1, 2))
+    band_mse = ((truth.astype(np.float64) - prediction) ** 2).mean((1, 2)).clip(1e-30)
     lit = (np.linalg.norm(truth, axis=0) > 0) & (np.linalg.norm(prediction, axis=0) > 0)
     return {
         "psnr": float(-10 * np.log10(band_mse.mean())),
