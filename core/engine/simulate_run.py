@@ -9,6 +9,8 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy
+
 from ..bands import BandTable
 from ..errors import InputError
 from ..grid import Grid
@@ -84,22 +86,10 @@ class SimulateRun(Runner):
                 for number, one in enumerate(passes)
             }
             self.lap("total", started)
-            self._check_valid(header, streamed)
-            record = RunRecord(
-                job=self.job,
-                header=header,
-                bands_used=choice.used,
-                scale=scale,
-                valid_pixels=_valid_pixels(header, streamed, settings.ratio),
-                summaries={role: result.summaries[role] for role, result in streamed.items()},
-                messages=tuple(self.reporter.messages),
-                warnings=tuple(self.reporter.warnings),
-                device=self.device_line,
-                versions=provenance.versions(),
-                seconds=self.seconds,
-                is_reflectance=is_reflectance,
-                true_colour=stretched(preview.values) if MSI in streamed else None,
-            )
+            if not any(result.valid_pixels for result in streamed.values()):
+                raise no_valid_pixel(header)
+            picture = stretched(preview.values) if MSI in streamed else None
+            record = self._record(source, is_reflectance, streamed, settings.ratio, picture)
             # the journals go only after this, so that a run killed before can go on
             return self._finish(settings, record, grid, srf, header.table.subset(choice.used))
 
@@ -181,9 +171,29 @@ class SimulateRun(Runner):
         self.lap(title.lower(), started)
         return streamed
 
-    def _check_valid(self, header: RasterHeader, streamed: Mapping[str, Streamed]) -> None:
-        if not any(result.valid_pixels for result in streamed.values()):
-            raise no_valid_pixel(header)
+    def _record(
+        self,
+        source: Source,
+        is_reflectance: bool,
+        streamed: Mapping[str, Streamed],
+        ratio: float,
+        picture: numpy.ndarray | None,
+    ) -> RunRecord:
+        return RunRecord(
+            job=self.job,
+            header=source.header,
+            bands_used=source.bands,
+            scale=source.scale,
+            valid_pixels=_valid_pixels(source.header, streamed, ratio),
+            summaries={role: result.summaries[role] for role, result in streamed.items()},
+            messages=tuple(self.reporter.messages),
+            warnings=tuple(self.reporter.warnings),
+            device=self.device_line,
+            versions=provenance.versions(),
+            seconds=self.seconds,
+            is_reflectance=is_reflectance,
+            true_colour=picture,
+        )
 
     def _finish(
         self, settings: SimulationSettings, record: RunRecord, grid: Grid, srf: Srf | None, table: BandTable

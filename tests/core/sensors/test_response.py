@@ -144,3 +144,9 @@ def test_cells_tile_the_axis_and_stop_at_gaps():
     assert cells[3].tolist() == [525, 540]
     assert cells[4].tolist() == [690, 705]
     assert cells[-1].tolist() == [725, 735]
+
+
+def test_a_band_that_is_covered_in_part_is_told():
+    sensor = load_sensor("rededge-mx")
+    _, sentences = srf_of_sensor(sensor, [0, 1], table_of(np.arange(450, 700, 8.0), [8.0] * 32))
+    assert len(sentences) == 1 and "% of the response of MicaSense RedEdge-MX Blue;" in sentences[0]
