@@ -225,7 +225,7 @@ class PairWork:
 
     def compute(self, tile: Tile) -> Computed:
         """See :class:`core.engine.stream.Work`."""
-        block = self._source.block(tile.halo)
+        block = self._source.block(tile.halo, self._model.margin_coarse(self._source.placement))
         planes, covered = self._model.apply(block.to(self.device), tile.core.within(tile.halo))
         rows, cols = tile.core.within(tile.halo)
         outputs = {role: values.to("cpu").numpy() for role, values in planes.items()}

@@ -21,6 +21,10 @@ from .interpreter import REQUIRED
 from .job import Job
 from .protocol import Reporter
 
+for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+    # read when numpy and torch are loaded: several tiles are in work at once, so threads inside one only get in the way
+    os.environ.setdefault(variable, "1")
+
 FAILED, BROKEN, CANCELLED = 1, 2, 3
 """Exit codes: refused or failed with a sentence, a defect of ours, cancelled."""
 

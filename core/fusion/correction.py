@@ -22,7 +22,7 @@ from ..physics.upsample import upsample
 from .pair import PairBlock
 from .subspace import Subspace
 
-INFLATIONS = (0.1, 0.3, 1.0)
+INFLATIONS = (0.3, 1.0, 3.0)
 """Candidates for mu."""
 LEAST_COVERAGE = 0.98
 """Coarse pixels that see less than this of the fine image are not trusted, unless what is missing is known to be 0."""
@@ -41,6 +41,7 @@ class Correction:
         weights: of the posterior.
         response: what the MSI sees of the coefficients, [msi_bands, components].
         grey: what it sees of the mean spectrum, [msi_bands].
+        carried: share of each coefficient's coarse error that is signal and no noise, [components].
         variance: mean over bands of the posterior's variance per pixel, without the ensemble's.
     """
 
@@ -49,6 +50,7 @@ class Correction:
     weights: Weights
     response: torch.Tensor
     grey: torch.Tensor
+    carried: torch.Tensor
     variance: float
 
     def apply(
@@ -77,9 +79,9 @@ class Correction:
             trust = torch.where(aside, 0.0, trust)
         coarse = subspace.project(block.hsi, blur.coverage if self.zeros_outside else None)
         # what the coarse image shows beyond the guess is first spread smoothly: its finer part is the posterior's work
-        missing = (coarse - blur(guess)) / blur.coverage.clamp_min(LEAST_CARRIED)
-        carried = (trust > 0) & (blur.coverage > LEAST_CARRIED)
-        guess = guess + upsample(missing, carried.float(), block.placement, shapes[0])
+        missing = self.carried[:, None, None] * (coarse - blur(guess)) / blur.coverage.clamp_min(LEAST_CARRIED)
+        usable = (trust > 0) & (blur.coverage > LEAST_CARRIED)
+        guess = guess + upsample(missing, usable.float(), block.placement, shapes[0])
         return solve(guess, self.weights, blur, coarse, trust, fine)
 
     def trust(self, block: PairBlock, blur: Blur) -> torch.Tensor:
@@ -98,6 +100,7 @@ class Correction:
             self.weights.to(device),
             self.response.to(device),
             self.grey.to(device),
+            self.carried.to(device),
             self.variance,
         )
 
@@ -108,7 +111,13 @@ class Correction:
     def tensors(self) -> dict[str, torch.Tensor]:
         """Tensors to save."""
         named = {name: getattr(self.weights, name) for name in ("guess", "seen", "spread", "to_modes", "gains")}
-        return {**self.footprint.tensors(), **named, "response": self.response, "grey": self.grey}
+        return {
+            **self.footprint.tensors(),
+            **named,
+            "response": self.response,
+            "grey": self.grey,
+            "carried": self.carried,
+        }
 
     @classmethod
     def restore(cls, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Correction:
@@ -116,7 +125,15 @@ class Correction:
         weights = Weights(*(tensors[name] for name in ("guess", "seen", "spread", "to_modes", "gains")))
         footprint = Footprint.restore(header, tensors)
         variance = float(header["variance"])
-        return cls(footprint, bool(header["zeros_outside"]), weights, tensors["response"], tensors["grey"], variance)
+        return cls(
+            footprint,
+            bool(header["zeros_outside"]),
+            weights,
+            tensors["response"],
+            tensors["grey"],
+            tensors["carried"],
+            variance,
+        )
 
     @property
     def reach_px(self) -> float:
@@ -164,7 +181,8 @@ def make_correction(
     coarse_noise = torch.eye(len(variance), dtype=torch.float64, device=variance.device) * max(noise.coarse, 1e-12)
     weights = weigh(torch.diag(1.0 / variance), coarse_noise, seen, noise.fine)
     left = float(weights.spread.diagonal().sum()) / len(subspace.mean) + subspace.noise
-    return Correction(footprint, zeros_outside, weights, seen, response @ subspace.mean, left)
+    carried = (1.0 - noise.coarse / spread.clamp_min(1e-20)).clamp(0.0, 1.0).float()
+    return Correction(footprint, zeros_outside, weights, seen, response @ subspace.mean, carried, left)
 
 
 def coarse_errors(

@@ -39,7 +39,7 @@ class FusionEvidence:
         rescaled: True when they were applied.
         correlation: per MSI band, between the averaged MSI and the band simulated from the HSI.
         shift_px: displacement of the HSI found, in fine pixels along rows and columns.
-        shift_m: its length in units of the CRS.
+        shift_m: its length in metres.
         shift_corrected: True when the HSI was moved by it.
         kernel: point spread function on the fine grid, [rows][columns]; empty when none was estimated.
         psf_confidence: from 0 to 1.
@@ -103,7 +103,7 @@ class FusionEvidence:
         share = max(abs(self.shift_px[0]) / self.ratio[0], abs(self.shift_px[1]) / self.ratio[1])
         if share > LARGE_SHIFT and not self.shift_corrected:
             sentences.append(
-                f"The images are displaced by {self.shift_m:.3g} units of the coordinate system, {share:.2f} of a "
+                f"The images are displaced by {self.shift_m:.3g} m, {share:.2f} of a "
                 "coarse pixel: choose 'correct' under 'Registration', or register them first."
             )
         return [*sentences, *self.notes]

@@ -17,6 +17,7 @@ from scipy.optimize import minimize
 
 from ..physics.blur import Blur, axis_matrices
 from ..physics.footprint import Footprint, gaussian_footprint, kernel_footprint
+from .contest import aside
 from .pair import PairBlock
 
 MOST_KNOTS = 18
@@ -25,9 +26,11 @@ LEAST_REACH_PX = 7.0
 REACH = 1.0
 """How far a PSF is looked for beyond the coarse pixel itself, in coarse pixels; at least the fine pixels above."""
 MOST_COARSE = 3000
-SMOOTHNESS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-HELD_OUT_SHARE = 4
-PARSIMONY = 1.03
+SMOOTHNESS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""Weight of the penalty relative to the equations' mean power."""
+CAUTION = 1.05
+"""The smoothest kernel is taken whose held-out error is at most this many times the least."""
+PARSIMONY = 1.1
 """A Gaussian is preferred up to this many times the held-out error of a free kernel."""
 ZERO_RIM = 0.5
 """Footprints end in zeros outside the image if that explains the rim with less than this share of the other error."""
@@ -88,9 +91,8 @@ def fit_footprint(blocks: Sequence[PairBlock], response: torch.Tensor) -> Footpr
     if sum(int(one.inside.sum()) for one in equations) < 16:
         return None
     bases = [_tents(half, ratio) for half, ratio in zip(halves, ratios)]
-    rows, seen = _rows(equations, bases)
-    aside = torch.arange(len(seen), device=seen.device) // 2 % HELD_OUT_SHARE == 0
-    kernel, error = _free_kernel(rows, seen, aside, bases)
+    rows, seen, held = _rows(equations, bases)
+    kernel, error = _free_kernel(rows, seen, held, bases)
     sigma, shift, gauss_error = _gaussian(equations, ratios)
     if gauss_error <= PARSIMONY * error:
         footprint = _shifted_gaussian(sigma, shift, ratios)
@@ -124,9 +126,11 @@ def _tents(half: float, ratio: float) -> torch.Tensor:
     return (1.0 - (lattice[None] - torch.arange(knots, dtype=torch.float64)[:, None]).abs()).clamp_min(0.0).float()
 
 
-def _rows(equations: Sequence[_Equations], bases: Sequence[torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
-    """What each knot's tent sees of M, [equations, knots], and Z, [equations]."""
-    rows, seen, left = [], [], MOST_COARSE
+def _rows(
+    equations: Sequence[_Equations], bases: Sequence[torch.Tensor]
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What each knot's tent sees of M, [equations, knots], Z, [equations], and which of them are kept aside."""
+    rows, seen, held, left = [], [], [], MOST_COARSE
     for one in equations:
         placement, device = one.block.placement, one.msi.device
         places = torch.nonzero(one.inside)
@@ -141,28 +145,29 @@ def _rows(equations: Sequence[_Equations], bases: Sequence[torch.Tensor]) -> tup
         tents = torch.einsum("ubhx,vwx->uvbhw", half, across)[:, :, :, places[:, 0], places[:, 1]]
         rows.append(tents.flatten(0, 1).permute(2, 1, 0).flatten(0, 1))
         seen.append(one.seen[:, places[:, 0], places[:, 1]].T.flatten())
-    return torch.cat(rows), torch.cat(seen)
+        held.append(aside(one.inside)[places[:, 0], places[:, 1]].repeat_interleave(len(one.seen)))
+    return torch.cat(rows), torch.cat(seen), torch.cat(held)
 
 
 def _free_kernel(
-    rows: torch.Tensor, seen: torch.Tensor, aside: torch.Tensor, bases: Sequence[torch.Tensor]
+    rows: torch.Tensor, seen: torch.Tensor, held: torch.Tensor, bases: Sequence[torch.Tensor]
 ) -> tuple[torch.Tensor, float]:
     """The kernel on the lattice and its held-out rms error."""
     shape = len(bases[0]), len(bases[1])
     penalty = _roughness(shape).to(rows.device)
     rows, seen = rows.double(), seen.double()
-    train = rows[~aside]
-    gram, right = train.T @ train, train.T @ seen[~aside]
+    train = rows[~held]
+    gram, right = train.T @ train, train.T @ seen[~held]
     scale = gram.diagonal().mean()
-    best, strength = math.inf, SMOOTHNESS[0]
-    for candidate in SMOOTHNESS:
-        weights = torch.linalg.solve(gram + candidate * 1e-2 * scale * penalty, right)
-        error = float((seen[aside] - rows[aside] @ weights).square().mean().sqrt())
-        if error < best:
-            best, strength = error, candidate
+    trials = []
+    for strength in SMOOTHNESS:
+        weights = torch.linalg.solve(gram + strength * scale * penalty, right)
+        trials.append((float((seen[held] - rows[held] @ weights).square().mean().sqrt()), strength))
+    least = min(trials)[0]
+    strength = max(strength for error, strength in trials if error <= CAUTION * least)
     full = rows.T @ rows
-    weights = torch.linalg.solve(full + strength * 1e-2 * full.diagonal().mean() * penalty, rows.T @ seen)
-    return bases[0].double().T @ weights.reshape(shape).cpu() @ bases[1].double(), best
+    weights = torch.linalg.solve(full + strength * full.diagonal().mean() * penalty, rows.T @ seen)
+    return bases[0].double().T @ weights.reshape(shape).cpu() @ bases[1].double(), least
 
 
 def _roughness(shape: tuple[int, int]) -> torch.Tensor:

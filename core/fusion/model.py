@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -134,6 +135,11 @@ class FusionModel:
             return torch.zeros_like(block.msi_valid)
         coarse = block.hsi_valid[rows.clamp(0, height - 1)][:, cols.clamp(0, width - 1)]
         return block.msi_valid & inside & coarse
+
+    def margin_coarse(self, placement: Placement) -> int:
+        """HSI pixels beyond those that touch a window which may lie in it once the HSI is moved."""
+        shift = self.harmony.shift
+        return math.ceil(max(abs(shift[0]) / placement.ratio_y, abs(shift[1]) / placement.ratio_x))
 
     def covering(self, block: PairBlock) -> tuple[torch.Tensor, torch.Tensor]:
         """Row and column of the coarse pixel over each fine row and column; may lie outside the coarse array."""

@@ -10,7 +10,7 @@ import torch
 
 from .networks import BatchedLen, BatchedNetwork, BatchedSin
 
-CHUNK = 2048
+CHUNK = 1024
 """Pixels predicted at once on a CPU: few enough for the features of all members to stay in its cache."""
 GPU_CHUNK = 1 << 17
 NAMES = {"sin": "SpectraLift's network", "len": "SpectraMorph's network"}

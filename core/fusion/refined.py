@@ -11,8 +11,8 @@ pixels. Three things differ between the coarse pixels one learns from and the fi
   their block, T + a (T - mean T) and Z likewise, a = 0 to 1. Mixing is linear, so both stay true to each other.
 * Where no coarse pixel is like a fine one, its spectrum must at least explain what the MSI sees of it (second term).
 
-How long to train depends on the scene (few or noisy pixels are soon over-fitted), so short pilots predict blocks of
-pixels that are kept aside. They also show how far each coefficient can be trusted, by which it is shrunk.
+How long to train depends on the scene (few or noisy pixels are soon over-fitted), so pilots of a few lengths predict
+blocks of pixels that are kept aside, and the best length is taken.
 """
 
 from __future__ import annotations
@@ -130,7 +130,8 @@ def gather(
         target = subspace.project(block.hsi)
         seen = (response @ block.hsi.flatten(1)).reshape(-1, *target.shape[1:])
         valid, around = block.hsi_valid, averaged(target[:planes], block.hsi_valid, PAN_BLOCK)
-        means = [averaged(part, valid, BLOCK) for part in (seen, target)]
+        # with context nothing is pushed: the context says what the block's mean is
+        means = [part if planes else averaged(part, valid, BLOCK) for part in (seen, target)]
         rows = torch.cat([seen, around]), target, torch.cat([means[0], around]), means[1], _aside(valid)[None]
         columns.append(tuple(part[:, valid] for part in rows))
         under_fine = under(target[:planes], block.placement, *block.msi.shape[1:])
@@ -178,27 +179,25 @@ def fit_ensemble(lesson: Lesson, recipe: Recipe, generator: torch.Generator, con
     """
     work = sum(recipe.steps) + recipe.members * recipe.steps[-1]
     done = 0.0
-    best, steps, trust = float("inf"), recipe.steps[0], torch.ones(len(lesson.target), device=lesson.target.device)
+    best, steps = float("inf"), recipe.steps[0]
     pilot = None
     pilots = lesson.without()
     enough = bool(lesson.aside.any()) and pilots.target.shape[1] >= len(lesson.target)
     for length in recipe.steps if enough else ():
         network = _train(pilots, recipe.make, 1, length, generator, _part(context, done / work, length / work))
         done += length
-        guess = _predict(network, lesson.seen[:, lesson.aside], lesson.scale)
-        wanted = lesson.target[:, lesson.aside]
-        error = float((guess - wanted).square().sum(dim=0).sqrt().mean())
+        error = _held_out(network, lesson)
         if error < best:
-            best, steps, trust, pilot = error, length, _trust(guess, wanted), network
+            best, steps, pilot = error, length, network
     network = _train(
         lesson, recipe.make, recipe.members, steps, generator, _part(context, done / work, 1 - done / work)
     )
-    _fold(network, lesson.scale, trust)
+    _fold(network, lesson.scale)
     context.on_message(f"Trained {recipe.members} networks side by side for {steps} steps.")
     prior = NetworkPrior(network, lesson.context_planes)
     if pilot is None:
         return Trained(prior, prior)
-    _fold(pilot, lesson.scale, trust)
+    _fold(pilot, lesson.scale)
     return Trained(prior, NetworkPrior(pilot, lesson.context_planes))
 
 
@@ -237,21 +236,18 @@ def _train(
 
 
 @torch.no_grad()
-def _predict(network: BatchedSin | BatchedLen, inputs: torch.Tensor, scale: float) -> torch.Tensor:
-    return network(inputs / scale).mean(dim=0) * scale
+def _held_out(network: BatchedSin | BatchedLen, lesson: Lesson) -> float:
+    """Mean distance between guessed and true coefficients of the pixels kept aside, on the scale of networks."""
+    guess = network(lesson.seen[:, lesson.aside] / lesson.scale).mean(dim=0)
+    return float((guess - lesson.target[:, lesson.aside] / lesson.scale).norm(dim=0).mean())
 
 
-def _trust(guess: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-    """The factor by which each coefficient's guess predicts best, 0 to 1, [components]."""
-    return ((guess * wanted).sum(dim=1) / guess.square().sum(dim=1).clamp_min(1e-30)).clamp(0.0, 1.0)
-
-
-def _fold(network: BatchedSin | BatchedLen, scale: float, trust: torch.Tensor) -> None:
+def _fold(network: BatchedSin | BatchedLen, scale: float) -> None:
     """Let a network see and predict the data in their own units; both activations are linear along rays."""
     views = network.views()
     views[0][0].div_(scale)
     for part in views[-1]:
-        part.mul_(scale * trust[:, None])
+        part.mul_(scale)
 
 
 def _aside(valid: torch.Tensor) -> torch.Tensor:

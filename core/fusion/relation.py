@@ -9,10 +9,10 @@ import torch
 
 from ..bands import BandTable
 from ..engine.method import Context
-from ..errors import InputError
 from ..sensors.srf import Srf
 from .model import Harmony
 from .pair import PairBlock, PairSample
+from .pairing.alike import alike_pixels
 from .pairing.averaging import area_average, smooth
 from .pairing.gate import check_same_scene, check_usable
 from .pairing.radiometry import fit_radiometry
@@ -24,7 +24,6 @@ MOST_PIXELS = 20_000
 SMOOTH_COARSE = 1.0
 """Sigma of the smoothing that makes averaged MSI and HSI alike in sharpness, in coarse pixels."""
 LEAST_COVERAGE = 0.99
-LEAST_PIXELS = 30
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,14 @@ def relate(sample: PairSample, settings: FusionSettings, srf: Srf | None, contex
     Raises:
         InputError: they do not show the same ground, or too little of it.
     """
-    check_usable(sample)
-    shift, moved, blocks = _settle_place(sample.blocks, settings)
+    for sentence in check_usable(sample):
+        context.on_warning(sentence)
+    found = find_shift(sample.blocks)
+    shift = found.pixels if found.confident and settings.registration != "ignore" else (0.0, 0.0)
+    moved = settings.registration == "correct" and shift != (0.0, 0.0)
+    # response and scale are settled where the images lie right, whether or not the result is to be moved
+    blocks = _moved(sample.blocks, shift)
     hsi_pixels, msi_pixels = _averages(blocks)
-    if len(hsi_pixels) < LEAST_PIXELS:
-        raise InputError(
-            f"Only {len(hsi_pixels)} coarse pixels are valid in both images: choose images that share more valid "
-            "ground."
-        )
     response = _response(sample, settings, srf, hsi_pixels, msi_pixels, context.seed)
     for sentence in response.warnings:
         context.on_warning(sentence)
@@ -81,10 +80,9 @@ def relate(sample: PairSample, settings: FusionSettings, srf: Srf | None, contex
     matrix = torch.from_numpy(response.srf.matrix)
     kept = list(response.kept)
     blocks = tuple(replace(block, msi=block.msi[kept]) for block in blocks)
-    averaged, predicted = _alike(blocks, matrix)
-    radiometry = fit_radiometry(averaged, predicted)
+    radiometry = fit_radiometry(*alike_pixels(blocks, matrix))
     if not settings.force:
-        check_same_scene(radiometry.correlation)
+        check_same_scene(radiometry.correlation, found.confident)
     rescaled = settings.radiometry == "auto" and radiometry.needed
     if rescaled:
         gain, offset = radiometry.gain, radiometry.offset
@@ -94,6 +92,8 @@ def relate(sample: PairSample, settings: FusionSettings, srf: Srf | None, contex
         gain, offset = torch.ones(len(kept)), torch.zeros(len(kept))
     harmony = Harmony(response.kept, gain, offset, shift if moved else (0.0, 0.0))
     blocks = tuple(replace(b, msi=(b.msi - offset[:, None, None]) / gain[:, None, None]) for b in blocks)
+    if not moved:
+        blocks = _moved(blocks, (-shift[0], -shift[1]))
     return Relation(
         blocks,
         sample.hsi_table,
@@ -111,19 +111,9 @@ def relate(sample: PairSample, settings: FusionSettings, srf: Srf | None, contex
     )
 
 
-def _settle_place(
-    blocks: tuple[PairBlock, ...], settings: FusionSettings
-) -> tuple[tuple[float, float], bool, tuple[PairBlock, ...]]:
-    """The displacement found, whether it is corrected, and the blocks in their places."""
-    if settings.registration == "ignore":
-        return (0.0, 0.0), False, blocks
-    found = find_shift(blocks)
-    if not found.confident:
-        return (0.0, 0.0), False, blocks
-    if settings.registration == "warn":
-        return found.pixels, False, blocks
-    moved = tuple(replace(block, placement=block.placement.shifted(*found.pixels)) for block in blocks)
-    return found.pixels, True, moved
+def _moved(blocks: tuple[PairBlock, ...], shift: tuple[float, float]) -> tuple[PairBlock, ...]:
+    """The blocks with the HSI moved by some fine rows and columns."""
+    return tuple(replace(block, placement=block.placement.shifted(*shift)) for block in blocks)
 
 
 def _response(
@@ -155,9 +145,3 @@ def _averages(blocks: tuple[PairBlock, ...]) -> tuple[torch.Tensor, torch.Tensor
         hsi.append(smooth(block.hsi, usable, SMOOTH_COARSE)[:, usable].T)
         msi.append(smooth(averages, usable, SMOOTH_COARSE)[:, usable].T)
     return torch.cat(hsi), torch.cat(msi)
-
-
-def _alike(blocks: tuple[PairBlock, ...], matrix: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Averaged and predicted MSI, [pixels, bands]."""
-    hsi, msi = _averages(blocks)
-    return msi, hsi @ matrix.T

@@ -149,7 +149,7 @@ def _response(evidence: FusionEvidence, tables: tuple[BandTable, BandTable]) -> 
 def _geometry(evidence: FusionEvidence) -> Section:
     shift = (
         f"{evidence.shift_px[0]:+.2f} rows and {evidence.shift_px[1]:+.2f} columns of the MSI, {evidence.shift_m:.3g} "
-        f"units of the CRS{'; corrected' if evidence.shift_corrected else '; not corrected'}"
+        f"m{'; corrected' if evidence.shift_corrected else '; not corrected'}"
     )
     rows = (
         ("Ratio", f"{evidence.ratio[0]:.4g} along rows, {evidence.ratio[1]:.4g} along columns"),

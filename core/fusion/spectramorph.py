@@ -28,7 +28,7 @@ def _make(inputs: int, outputs: int, members: int, generator: torch.Generator) -
     return BatchedLen(inputs, outputs, members, generator, WIDTH)
 
 
-RECIPE = Recipe(_make, members=3, steps=(500, 1000, 2000))
+RECIPE = Recipe(_make, members=3, steps=(600, 1500))
 
 
 def fit_len(lesson: Lesson, generator: torch.Generator, context: Context) -> Trained:

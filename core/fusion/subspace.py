@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 
-LEAST, MOST = 6, 12
+LEAST, MOST = 4, 12
 """Components beyond noise are many in every scene; more than a dozen only carry the coarse image's noise along."""
 
 
@@ -50,8 +51,8 @@ class Subspace:
 def fit_subspace(pixels: torch.Tensor) -> Subspace:
     """Find mean, leading singular vectors and the noise around them.
 
-    A component counts while its variance exceeds what noise puts into one component, estimated from those beyond
-    ``MOST``.
+    A component counts while its variance exceeds the largest that white noise alone would show, sigma^2
+    (1 + sqrt(bands / pixels))^2 (Marchenko & Pastur 1967), with sigma^2 from the components beyond ``MOST``.
 
     Args:
         pixels: coarse spectra, [pixels, bands].
@@ -66,6 +67,6 @@ def fit_subspace(pixels: torch.Tensor) -> Subspace:
     most = max(1, min(MOST, rank - 1))
     # noise in the left-out dimensions, with the freedom that the kept ones took away
     left = float(powers[most:].sum()) / max(bands - most, 1) * count / max(count - most, 1)
-    kept = int((powers[:most] > 2.0 * left).sum())
+    kept = int((powers[:most] > left * (1.0 + math.sqrt(bands / count)) ** 2).sum())
     kept = max(min(LEAST, most), kept)
     return Subspace(mean.float(), vectors[:, :kept].float().contiguous(), left)
