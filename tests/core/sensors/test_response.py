@@ -148,5 +148,6 @@ def test_cells_tile_the_axis_and_stop_at_gaps():
 
 def test_a_band_that_is_covered_in_part_is_told():
     sensor = load_sensor("rededge-mx")
-    _, sentences = srf_of_sensor(sensor, [0, 1], table_of(np.arange(450, 700, 8.0), [8.0] * 32))
+    nm = np.arange(458, 700, 8.0)
+    _, sentences = srf_of_sensor(sensor, [0, 1], table_of(nm, [8.0] * len(nm)))
     assert len(sentences) == 1 and "% of the response of MicaSense RedEdge-MX Blue;" in sentences[0]
