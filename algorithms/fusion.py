@@ -40,9 +40,11 @@ class FusionAlgorithm(PairAlgorithm):
     NUMBERS: ClassVar[Mapping[str, str]] = {
         "PSNR_HSI": "psnr_consistency_hsi",
         "PSNR_MSI": "psnr_consistency_msi",
+        "HELD_OUT_RMSE": "held_out_rmse",
+        "HELD_OUT_SAM": "held_out_sam",
         "RATIO": "ratio",
         "VALID_SHARE": "valid_share",
-        "SHIFT_M": "shift_m",
+        "SHIFT": "shift",
         "PSF_CONFIDENCE": "psf_confidence",
     }
 
@@ -204,8 +206,10 @@ def number_labels() -> dict[str, str]:
     return {
         "PSNR_HSI": tr("Agreement with the hyperspectral image (PSNR, dB)"),
         "PSNR_MSI": tr("Agreement with the multispectral image (PSNR, dB)"),
+        "HELD_OUT_RMSE": tr("Error on coarse pixels that were held out (RMSE)"),
+        "HELD_OUT_SAM": tr("Error on coarse pixels that were held out (spectral angle in degrees)"),
         "RATIO": tr("Ratio of the pixel sizes"),
         "VALID_SHARE": tr("Share of valid pixels"),
-        "SHIFT_M": tr("Shift between the images (m)"),
+        "SHIFT": tr("Shift between the images (units of the coordinate system)"),
         "PSF_CONFIDENCE": tr("Confidence in the blur (0 to 1)"),
     }

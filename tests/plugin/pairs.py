@@ -76,5 +76,5 @@ def _shares(side: int, generator: np.random.Generator) -> np.ndarray:
     fields = np.fft.fft2(generator.normal(size=(4, side, side))) * np.exp(-((frequency * 9) ** 2))
     fields = np.fft.ifft2(fields).real
     fields /= fields.std(axis=(1, 2), keepdims=True)
-    weights = np.exp(2.5 * fields)
+    weights = np.exp(6 * fields)
     return weights / weights.sum(axis=0)
