@@ -33,7 +33,7 @@ from .response import spectral_cells
 from .srf import Srf
 
 SMOOTHNESS = tuple(float(10.0**power) for power in np.arange(-6.5, -1.9, 0.5))
-LEAST_PIXELS = 16
+LEAST_PIXELS, FEW_PIXELS = 16, 200
 _DROPPED = 0.05
 _RUNS = 11
 """Runs of pixels, of which every third is held out."""
@@ -119,6 +119,11 @@ def estimate_srf(
     pixels = _Pixels(x, rows.T @ rows, held_out)
     found, gains, offsets = [], [], []
     sentences: list[str] = []
+    if count < FEW_PIXELS:
+        sentences.append(
+            f"Only {count} pixels are valid in both images, so the estimated spectral response is rough: choose the "
+            "sensor, or give a table of its response, if you know it."
+        )
     for band in range(msi_pixels.shape[1]):
         y = np.asarray(msi_pixels[:, band], dtype=np.float64)
         spread = float(y.std())

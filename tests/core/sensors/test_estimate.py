@@ -142,6 +142,13 @@ def test_bands_that_show_the_same_far_apart_are_not_mixed_up():
     assert matrix_error(found, true) < 0.15
 
 
+def test_few_pixels_give_a_rough_response_and_say_so():
+    x, true = smooth_spectra(20, 100), rows_of("Gaussians")
+    found = estimate_srf(x, x @ true.T, table_of(NM), table_of(names=("b", "g", "r")))
+    assert len(found.sentences) == 1 and "Only 100 pixels" in found.sentences[0]
+    assert found.srf.centres(tuple(NM)) == pytest.approx((450, 550, 630), abs=15)
+
+
 def test_a_wavelength_that_contradicts_the_pixels_is_told_and_not_used():
     x, true = smooth_spectra(20, 2000), rows_of("Gaussians")
     y = x @ true.T + 1e-4 * np.random.default_rng(5).standard_normal((len(x), 3))
