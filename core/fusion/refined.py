@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..engine.method import Context
+from .contest import aside
 from .network_prior import NetworkPrior
 from .networks import BatchedLen, BatchedSin
 from .pair import PairBlock
@@ -31,9 +32,7 @@ from .surroundings import averaged, under
 from .training import OneCycle, Strata, train
 
 BLOCK = 3
-"""Coarse pixels along the side of blocks, both of those kept aside and of those whose mean pixels are pushed from."""
-KEPT_ASIDE = 4
-"""One block of so many."""
+"""Coarse pixels along the side of the blocks whose mean pixels are pushed away from."""
 BATCH = 1024
 FINE_BATCH = 256
 FINE_SAMPLE = 1 << 15
@@ -132,11 +131,11 @@ def gather(
         valid, around = block.hsi_valid, averaged(target[:planes], block.hsi_valid, PAN_BLOCK)
         # with context nothing is pushed: the context says what the block's mean is
         means = [part if planes else averaged(part, valid, BLOCK) for part in (seen, target)]
-        rows = torch.cat([seen, around]), target, torch.cat([means[0], around]), means[1], _aside(valid)[None]
+        rows = torch.cat([seen, around]), target, torch.cat([means[0], around]), means[1], aside(valid)[None]
         columns.append(tuple(part[:, valid] for part in rows))
         under_fine = under(target[:planes], block.placement, *block.msi.shape[1:])
         fine.append(torch.cat([block.msi, under_fine])[:, block.msi_valid])
-    seen, target, seen_mean, target_mean, aside = (torch.cat(parts, dim=1) for parts in zip(*columns))
+    seen, target, seen_mean, target_mean, kept = (torch.cat(parts, dim=1) for parts in zip(*columns))
     drawn = torch.cat(fine, dim=1)
     some = torch.randint(drawn.shape[1], (min(FINE_SAMPLE, drawn.shape[1]),), generator=generator)
     return Lesson(
@@ -144,7 +143,7 @@ def gather(
         target,
         seen_mean,
         target_mean,
-        aside[0],
+        kept[0],
         drawn[:, some.to(drawn.device)],
         fine_noise,
         drawn[: len(response)].square().mean(dim=1).sqrt(),
@@ -248,12 +247,6 @@ def _fold(network: BatchedSin | BatchedLen, scale: float) -> None:
     views[0][0].div_(scale)
     for part in views[-1]:
         part.mul_(scale)
-
-
-def _aside(valid: torch.Tensor) -> torch.Tensor:
-    """Pixels to judge pilots by: blocks in a diagonal pattern, bool [h, w]."""
-    rows, cols = (torch.arange(size, device=valid.device) // BLOCK for size in valid.shape)
-    return (rows[:, None] + 2 * cols[None]) % KEPT_ASIDE == 0
 
 
 def _part(context: Context, start: float, share: float) -> Context:
