@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 SHARE_OF_SAMPLING = 0.1
 """Share of the progress bar for drawing the sample, and for fitting after it; the rest is the pass that computes."""
 SHARE_OF_FIT = 0.5
-BANDS_OF_WORK = 40
+BANDS_OF_WORK = 20
 """Planes of working memory per pixel of a tile besides inputs and outputs, mostly of the correction."""
 
 
@@ -139,7 +139,7 @@ class PairRun(Runner):
         return draw_pair_sample(source, self.job.seed, step)
 
     def _plan(self, inputs: Inputs, written: int, halo_px: int) -> Plan:
-        bands = len(inputs.msi.bands_used) + 2 * written + BANDS_OF_WORK
+        bands = len(inputs.msi.bands_used) + written + BANDS_OF_WORK
         return make_plan(inputs.msi.header, bands, halo_px, self.job.memory_mb, self.job.workers)
 
     def _apply(

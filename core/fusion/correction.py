@@ -27,6 +27,8 @@ INFLATIONS = (0.3, 1.0, 3.0)
 LEAST_COVERAGE = 0.98
 """Coarse pixels that see less than this of the fine image are not trusted, unless what is missing is known to be 0."""
 LEAST_CARRIED = 0.3
+MOST_STRAIN = 25.0
+"""Errors five times as large as usual say all there is to say: the model does not hold there."""
 DECAY_COARSE = 4
 """Coarse pixels after which what happens at a tile's border no longer matters."""
 
@@ -42,6 +44,7 @@ class Correction:
         response: what the MSI sees of the coefficients, [msi_bands, components].
         grey: what it sees of the mean spectrum, [msi_bands].
         carried: share of each coefficient's coarse error that is signal and no noise, [components].
+        spread: variance of the guess's coarse errors, [components].
         variance: mean over bands of the posterior's variance per pixel, without the ensemble's.
     """
 
@@ -51,6 +54,7 @@ class Correction:
     response: torch.Tensor
     grey: torch.Tensor
     carried: torch.Tensor
+    spread: torch.Tensor
     variance: float
 
     def apply(
@@ -84,6 +88,20 @@ class Correction:
         guess = guess + upsample(missing, usable.float(), block.placement, shapes[0])
         return solve(guess, self.weights, blur, coarse, trust, fine)
 
+    def strain(self, guess: torch.Tensor, block: PairBlock, subspace: Subspace) -> torch.Tensor:
+        """How much worse the guess is around each pixel than on average: ratio of squared coarse errors, [H, W].
+
+        1 on average, and where no coarse pixel tells; what is uncertain is where the two images disagreed.
+        """
+        if 0 in block.coarse_shape:
+            return torch.ones(block.fine_shape, device=guess.device)
+        blur = Blur(self.footprint, block.placement, block.fine_shape, block.coarse_shape)
+        coarse = subspace.project(block.hsi, blur.coverage if self.zeros_outside else None)
+        squares = ((coarse - blur(guess)).square() / self.spread[:, None, None]).mean(dim=0)
+        weight = ((self.trust(block, blur) > 0) & (blur.coverage > LEAST_CARRIED)).float()
+        excess = upsample(squares.clamp_max(MOST_STRAIN)[None] - 1.0, weight, block.placement, block.fine_shape)[0]
+        return (1.0 + excess).clamp(1.0 / MOST_STRAIN, MOST_STRAIN)
+
     def trust(self, block: PairBlock, blur: Blur) -> torch.Tensor:
         """How far each coarse pixel may be believed, 0 to 1, [h, w]."""
         covered = blur.coverage
@@ -101,6 +119,7 @@ class Correction:
             self.response.to(device),
             self.grey.to(device),
             self.carried.to(device),
+            self.spread.to(device),
             self.variance,
         )
 
@@ -132,6 +151,7 @@ class Correction:
             tensors["response"],
             tensors["grey"],
             tensors["carried"],
+            tensors["spread"],
             variance,
         )
 
@@ -182,7 +202,8 @@ def make_correction(
     weights = weigh(torch.diag(1.0 / variance), coarse_noise, seen, noise.fine)
     left = float(weights.spread.diagonal().sum()) / len(subspace.mean) + subspace.noise
     carried = (1.0 - noise.coarse / spread.clamp_min(1e-20)).clamp(0.0, 1.0).float()
-    return Correction(footprint, zeros_outside, weights, seen, response @ subspace.mean, carried, left)
+    grey = response @ subspace.mean
+    return Correction(footprint, zeros_outside, weights, seen, grey, carried, spread.float(), left)
 
 
 def coarse_errors(

@@ -62,19 +62,39 @@ class Estimator(Protocol):
 
 @dataclass(frozen=True)
 class SubspaceEstimate:
-    """Coefficients [components, rows, columns] and the variance of the spectra, [rows, columns]."""
+    """Coefficients of the core and what is needed to judge them.
 
-    subspace: Subspace
+    Attributes:
+        estimator: what made it.
+        block: what it was made from.
+        core: rows and columns of the block that it covers.
+        coefficients: [components, rows, columns] of the core.
+        guess: the prior's, [components, H, W] of the block.
+        spread: variance between members of an ensemble, likewise, or None.
+    """
+
+    estimator: SubspaceEstimator
+    block: PairBlock
+    core: tuple[slice, slice]
     coefficients: torch.Tensor
-    variance: torch.Tensor
+    guess: torch.Tensor
+    spread: torch.Tensor | None
 
     def cube(self, bands: list[int] | None) -> torch.Tensor:
         """See :class:`Estimate`."""
-        return self.subspace.expand(self.coefficients, bands)
+        return self.estimator.subspace.expand(self.coefficients, bands)
 
     def deviation(self) -> torch.Tensor:
         """See :class:`Estimate`."""
-        return self.variance.sqrt()
+        maker, (rows, cols) = self.estimator, self.core
+        if maker.correction is None:
+            variance = torch.full(self.coefficients.shape[1:], maker.variance, device=self.guess.device)
+        else:
+            strain = maker.correction.strain(self.guess, self.block, maker.subspace)[rows, cols]
+            variance = strain * maker.correction.variance
+        if self.spread is not None:
+            variance = variance + self.spread[:, rows, cols].sum(dim=0) / len(maker.subspace.mean)
+        return variance.sqrt()
 
 
 class SubspaceEstimator:
@@ -99,16 +119,8 @@ class SubspaceEstimator:
         """See :class:`Estimator`."""
         guess, spread = guess_of(self.prior, block, self.subspace)
         rows, cols = core
-        if self.correction is not None:
-            coefficients = self.correction.apply(guess, block, self.subspace)
-        else:
-            coefficients = guess
-        coefficients = coefficients[:, rows, cols]
-        base = self.variance if self.correction is None else self.correction.variance
-        variance = torch.full(coefficients.shape[1:], base, device=coefficients.device)
-        if spread is not None:
-            variance = variance + spread[:, rows, cols].sum(dim=0) / len(self.subspace.mean)
-        return SubspaceEstimate(self.subspace, coefficients, variance)
+        corrected = guess if self.correction is None else self.correction.apply(guess, block, self.subspace)
+        return SubspaceEstimate(self, block, core, corrected[:, rows, cols], guess, spread)
 
     def to(self, device: torch.device) -> SubspaceEstimator:
         """The same on a device."""
