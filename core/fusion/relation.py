@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import torch
@@ -21,8 +22,10 @@ from .response import Response, settle_response
 from .settings import FusionSettings
 
 MOST_PIXELS = 20_000
-SMOOTH_COARSE = 1.0
-"""Sigma of the smoothing that makes averaged MSI and HSI alike in sharpness, in coarse pixels."""
+MOST_SMOOTHED = 2.5
+"""Largest sigma, in coarse pixels, of the smoothing that makes averaged MSI and HSI alike in sharpness."""
+SMOOTHED_SHARE = 0.1
+"""The same relative to the square root of the number of coarse pixels, so that small images keep some contrast."""
 LEAST_COVERAGE = 0.99
 
 
@@ -139,9 +142,11 @@ def _response(
 def _averages(blocks: tuple[PairBlock, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     """Coarse pixels and the MSI averaged over them, [pixels, bands] each, both smoothed alike."""
     hsi, msi = [], []
+    count = sum(int(block.hsi_valid.sum()) for block in blocks)
+    sigma = min(MOST_SMOOTHED, SMOOTHED_SHARE * math.sqrt(count))
     for block in blocks:
         averages, coverage = area_average(block.msi, block.msi_valid, block.placement, block.coarse_shape)
         usable = block.hsi_valid & (coverage > LEAST_COVERAGE)
-        hsi.append(smooth(block.hsi, usable, SMOOTH_COARSE)[:, usable].T)
-        msi.append(smooth(averages, usable, SMOOTH_COARSE)[:, usable].T)
+        hsi.append(smooth(block.hsi, usable, sigma)[:, usable].T)
+        msi.append(smooth(averages, usable, sigma)[:, usable].T)
     return torch.cat(hsi), torch.cat(msi)

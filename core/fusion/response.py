@@ -62,7 +62,8 @@ def settle_response(
         return Response(given, every, f"Given by the user ({given.source}).")
     if sensor == ESTIMATE:
         found = estimate_srf(hsi_pixels, msi_pixels, hsi_table, msi_table, seed)
-        return Response(found.srf, every, "Estimated from the two images: smooth, non-negative least squares.")
+        source = "Estimated from the two images: smooth, non-negative least squares."
+        return Response(found.srf, every, source, found.sentences)
     return _of_sensor(load_sensor(sensor), hsi_table, msi_table, hsi_pixels, msi_pixels)
 
 
