@@ -57,7 +57,7 @@ class Case:
     kernel: np.ndarray
 
 
-def load_scene(name: str, data: Path) -> np.ndarray:
+def load_scene(name: str, data: Path, key: str | None = None) -> np.ndarray:
     """A scene of the recorded baselines, or any ``.npy`` or ``.mat`` file with one cube [rows, columns, bands].
 
     The recorded scores of bicubic upsampling are met to their last digit by the upper left 96 x 96 pixels of Jasper
@@ -67,6 +67,7 @@ def load_scene(name: str, data: Path) -> np.ndarray:
     Args:
         name: ``jasper``, ``pavia``, ``pines``, ``potsdam``, or a path.
         data: the folder of the data sets, for the named scenes.
+        key: name of the array in a ``.mat`` file; may be left out where there is only one cube.
 
     Returns:
         float32 [bands, rows, columns], as stored.
@@ -83,9 +84,12 @@ def load_scene(name: str, data: Path) -> np.ndarray:
     elif name.endswith(".npy"):
         cube = np.load(name).transpose(2, 0, 1)
     else:
-        arrays = [array for array in loadmat(name).values() if isinstance(array, np.ndarray) and array.ndim == 3]
+        held = loadmat(name, variable_names=None if key is None else [key])
+        arrays = [array for array in held.values() if isinstance(array, np.ndarray) and array.ndim == 3]
         if len(arrays) != 1:
-            raise SystemExit(f"{name} must hold one cube [rows, columns, bands], and holds {len(arrays)}.")
+            raise SystemExit(
+                f"{name} must hold one cube [rows, columns, bands], and holds {len(arrays)}: name its key."
+            )
         cube = arrays[0].transpose(2, 0, 1)
     return np.ascontiguousarray(cube, dtype=np.float32)
 
