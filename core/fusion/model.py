@@ -16,6 +16,7 @@ from ..sensors.srf import Srf
 from ..spectra import Spectra
 from .estimator import Estimator
 from .evidence import FusionEvidence
+from .fill import fill_invalid
 from .latent import LatentMaps
 from .pair import PairBlock, Placement
 
@@ -30,17 +31,24 @@ class Harmony:
         kept: positions of the MSI bands that take part, among its used bands.
         gain: float32 [kept bands]; harmonised = (MSI - offset) / gain.
         offset: float32 [kept bands].
+        grey: mean of each kept MSI band on the HSI's scale, float32 [kept bands].
         shift: fine rows and columns by which the HSI is moved.
     """
 
     kept: tuple[int, ...]
     gain: torch.Tensor
     offset: torch.Tensor
+    grey: torch.Tensor
     shift: tuple[float, float] = (0.0, 0.0)
 
     def apply(self, block: PairBlock) -> PairBlock:
         """The block with harmonised MSI and moved HSI."""
         return replace(block, msi=self.scaled(block.msi), placement=block.placement.shifted(*self.shift))
+
+    def to(self, device: torch.device) -> Harmony:
+        """The same on a device."""
+        parts = {name: getattr(self, name).to(device) for name in ("gain", "offset", "grey")}
+        return replace(self, **parts)
 
     def scaled(self, msi: torch.Tensor) -> torch.Tensor:
         """The kept bands on the HSI's scale, [kept bands, rows, columns]."""
@@ -88,6 +96,7 @@ class FusionModel:
         self.estimator = estimator
         self.evidence = evidence
         self.latent = latent
+        self._response = torch.as_tensor(srf.matrix)
         self.halo_px = estimator.halo_px
         self._written = None if written is None or len(written) == len(table) else list(written)
         self._roles = tuple(role for role in (FUSED, UNCERTAINTY, LATENT) if role in roles)
@@ -99,7 +108,7 @@ class FusionModel:
 
     def to(self, device: torch.device) -> FusionModel:
         """The same model on a device."""
-        harmony = replace(self.harmony, gain=self.harmony.gain.to(device), offset=self.harmony.offset.to(device))
+        harmony = self.harmony.to(device)
         latent = None if self.latent is None else self.latent.to(device)
         return self._with(harmony=harmony, estimator=self.estimator.to(device), latent=latent)
 
@@ -114,7 +123,8 @@ class FusionModel:
             planes by role, [bands, rows, columns] of the core, and bool [rows, columns], True where both images are
             valid.
         """
-        harmonised = self.harmony.apply(block)
+        response = self._response.to(block.msi)
+        harmonised = fill_invalid(self.harmony.apply(block), response, self.harmony.grey)
         estimate = self.estimator.estimate(harmonised, core)
         planes = {}
         for role in self._roles:
@@ -177,6 +187,7 @@ class FusionModel:
             "response": torch.as_tensor(self.srf.matrix),
             "gain": self.harmony.gain,
             "offset": self.harmony.offset,
+            "grey": self.harmony.grey,
             **{f"estimator.{name}": value for name, value in self.estimator.tensors().items()},
         }
         return tensors if self.latent is None else {**tensors, "endmembers": self.latent.endmembers}

@@ -11,6 +11,7 @@ import torch
 from ..bands import BandTable
 from ..engine.method import Context
 from ..sensors.srf import Srf
+from .fill import fill_invalid
 from .model import Harmony
 from .pair import PairBlock, PairSample
 from .pairing.alike import alike_pixels
@@ -93,10 +94,12 @@ def relate(sample: PairSample, settings: FusionSettings, srf: Srf | None, contex
             context.on_message(sentence)
     else:
         gain, offset = torch.ones(len(kept)), torch.zeros(len(kept))
-    harmony = Harmony(response.kept, gain, offset, shift if moved else (0.0, 0.0))
+    grey = matrix @ hsi_pixels.mean(dim=0)
+    harmony = Harmony(response.kept, gain, offset, grey, shift if moved else (0.0, 0.0))
     blocks = tuple(replace(b, msi=(b.msi - offset[:, None, None]) / gain[:, None, None]) for b in blocks)
     if not moved:
         blocks = _moved(blocks, (-shift[0], -shift[1]))
+    blocks = tuple(fill_invalid(block, matrix, grey) for block in blocks)
     return Relation(
         blocks,
         sample.hsi_table,
