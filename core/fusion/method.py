@@ -94,7 +94,13 @@ class FusionMethod:
         }
         response = header["response"]
         shift = header["shift"]
-        harmony = Harmony(tuple(header["kept"]), tensors["gain"], tensors["offset"], (float(shift[0]), float(shift[1])))
+        harmony = Harmony(
+            tuple(header["kept"]),
+            tensors["gain"],
+            tensors["offset"],
+            tensors["grey"],
+            (float(shift[0]), float(shift[1])),
+        )
         return FusionModel(
             self.name,
             table,
