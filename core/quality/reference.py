@@ -176,7 +176,7 @@ def measure(
         degrees, which is NaN for black pixels.
     """
     inside = valid[core]
-    x, r = (image[(slice(None), *core)][:, inside].double() for image in (result, reference))
+    x, r = (image[:, core[0], core[1]][:, inside].double() for image in (result, reference))
     squared = (x - r) ** 2
     norms, dot = (x.norm(dim=0), r.norm(dim=0)), (x * r).sum(dim=0)
     lit = (norms[0] > 0) & (norms[1] > 0)
@@ -221,7 +221,7 @@ def _blocks(
         count = int(chosen.sum())
         if count < LEAST_PIXELS:
             continue
-        both = torch.cat([image[(slice(None), *window)][:, chosen] for image in (result, reference)])
+        both = torch.cat([image[:, window[0], window[1]][:, chosen] for image in (result, reference)])
         mean, covariance = moments(both)
         variance = covariance.diagonal()
         cross = covariance[:bands, bands:].diagonal()
