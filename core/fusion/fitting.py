@@ -19,7 +19,7 @@ from .estimator import Estimator, PaperEstimator, SubspaceEstimator, margin_px
 from .evidence import Contender
 from .footprint_fit import fit_footprint
 from .noise import noise_variance
-from .pair import PairBlock
+from .pair import PairBlock, Placement
 from .paper import ENDMEMBERS, PRIOR_SIDE, fit_spectralift, fit_spectramorph, percentile_scale
 from .prior import Prior
 from .refined import gather
@@ -87,7 +87,8 @@ def fit_refined(kind: str, relation: Relation, settings: FusionSettings, context
     optics = find_optics(relation, settings)
     context.on_message(optics.note)
     context.check_cancelled()
-    views = coarse_views(relation, subspace, optics)
+    blocks, seen_by = _learnt_from(relation, optics)
+    views = coarse_views(blocks, relation.response, subspace, seen_by)
     noise = Noise(subspace.noise, _fine_noise(relation.blocks))
     trials: dict[str, tuple[Prior, Prior]] = {"fuse": (fit_ridge(_without(views)), fit_ridge(views))}
     endmembers = None
@@ -100,7 +101,7 @@ def fit_refined(kind: str, relation: Relation, settings: FusionSettings, context
         endmembers = find_endmembers(relation.blocks, settings.count or ENDMEMBERS, context)
     corrections = {name: choose_correction(*pair, relation, subspace, optics, noise) for name, pair in trials.items()}
     prior, (correction, note) = trials[kind][1], corrections[kind]
-    variance = _coarse_variance(prior, relation, subspace, optics)
+    variance = _coarse_variance(prior, blocks, subspace, seen_by)
     margin = 0 if correction is None else margin_px(correction, relation.blocks[0].placement.ratio_y)
     estimator = SubspaceEstimator(subspace, prior, correction, variance, margin)
     contenders = []
@@ -108,9 +109,7 @@ def fit_refined(kind: str, relation: Relation, settings: FusionSettings, context
         trial = trials[name][0]
         ways = [(f"{trial.name}, corrected", corrections[name][0])] if corrections[name][0] is not None else []
         for title, way in (*ways, (trial.name, None)):
-            contenders.append(
-                judge(title, trial, way, relation.blocks, subspace, optics.footprint, optics.zeros_outside)
-            )
+            contenders.append(judge(title, trial, way, blocks, subspace, seen_by.footprint, seen_by.zeros_outside))
     contenders.append(judge_interpolation(relation.blocks))
     facts = _facts(relation, optics, noise, estimator, tuple(contenders), note, len(subspace.basis.T))
     return Fitted(estimator, facts, endmembers)
@@ -171,16 +170,39 @@ def find_optics(relation: Relation, settings: FusionSettings) -> Optics:
     return Optics(found.footprint, trusted, found.zeros_outside and relation.complete, found.explained, note)
 
 
-def coarse_views(relation: Relation, subspace: Subspace, optics: Optics) -> list[CoarseView]:
+def _learnt_from(relation: Relation, optics: Optics) -> tuple[Sequence[PairBlock], Optics]:
+    """The blocks and footprint by which guesses are learnt and judged.
+
+    Where the blur is not known, the coarse image as the MSI's bands would see it takes the MSI's place: it is blurred
+    just as the spectra are, whatever by.
+    """
+    if optics.known:
+        return relation.blocks, optics
+    itself = replace(optics, footprint=gaussian_footprint(0.0, 0.0, 1.0, 1.0), zeros_outside=False)
+    blocks = [
+        replace(block, msi=_as_msi(block, relation.response), msi_valid=block.hsi_valid, placement=Placement(1.0, 1.0))
+        for block in relation.blocks
+    ]
+    return blocks, itself
+
+
+def _as_msi(block: PairBlock, response: torch.Tensor) -> torch.Tensor:
+    """The coarse pixels as the MSI would see them, [msi_bands, h, w]."""
+    return (response @ block.hsi.flatten(1)).reshape(-1, *block.coarse_shape)
+
+
+def coarse_views(
+    blocks: Sequence[PairBlock], response: torch.Tensor, subspace: Subspace, optics: Optics
+) -> list[CoarseView]:
     """The blocks as fitting at the coarse scale needs them."""
     views = []
-    for block in relation.blocks:
+    for block in blocks:
         blur = Blur(optics.footprint, block.placement, block.fine_shape, block.coarse_shape)
         least = LEAST_COVERAGE_ZEROS if optics.zeros_outside else LEAST_COVERAGE
         whole = blur(block.msi_valid[None].float())[0] > LEAST_COVERAGE * blur.coverage
         usable = block.hsi_valid & whole & (blur.coverage > least)
         coefficients = subspace.project(block.hsi, blur.coverage if optics.zeros_outside else None)
-        seen = (relation.response @ block.hsi.flatten(1)).reshape(-1, *block.coarse_shape)
+        seen = _as_msi(block, response)
         msi = torch.where(block.msi_valid, block.msi, 0.0)
         views.append(CoarseView(msi, seen, coefficients, blur, usable))
     return views
@@ -247,8 +269,8 @@ def _errors(prior: Prior, block: PairBlock, subspace: Subspace, optics: Optics) 
     return errors[:, usable]
 
 
-def _coarse_variance(prior: Prior, relation: Relation, subspace: Subspace, optics: Optics) -> float:
-    errors = torch.cat([_errors(prior, block, subspace, optics) for block in relation.blocks], dim=1)
+def _coarse_variance(prior: Prior, blocks: Sequence[PairBlock], subspace: Subspace, optics: Optics) -> float:
+    errors = torch.cat([_errors(prior, block, subspace, optics) for block in blocks], dim=1)
     if not errors.shape[1]:
         return subspace.noise
     return float(errors.square().sum(dim=0).mean()) / len(subspace.mean) + subspace.noise
