@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-KEPT_ENERGY = 1e-4
+KEPT_ENERGY = 1e-3
 """Share of a kernel's energy that may be lost when it is split into separable parts."""
 REACH_SIGMAS = 3.5
 OVERSAMPLING = 8

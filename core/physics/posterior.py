@@ -25,8 +25,8 @@ import torch
 if TYPE_CHECKING:
     from .blur import Blur
 
-STEPS = 100
-TOLERANCE = 1e-4
+STEPS = 60
+TOLERANCE = 3e-3
 
 
 @dataclass(frozen=True)
