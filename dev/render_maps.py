@@ -2,11 +2,12 @@
 """Draws the maps of a run side by side, by QGIS itself and in the plugin's styles (QGIS's Python).
 
 ``render_maps.py unmix OUT.png IMAGE ABUNDANCES ERROR CLASSES``
-``render_maps.py fusion OUT.png COARSE FINE FUSED [REFERENCE ERRORS]``
+``render_maps.py fusion OUT.png COARSE FINE FUSED UNCERTAINTY [REFERENCE ERRORS]``
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,13 +26,20 @@ from qgis.PyQt.QtCore import QPoint, QRect, QSize, Qt
 from qgis.PyQt.QtGui import QColor, QFont, QImage, QPainter
 
 from hyperres.algorithms.raster_header import read_header
-from hyperres.algorithms.styling import draw_classes, draw_composite, draw_error, draw_shares, draw_true_colours
+from hyperres.algorithms.styling import (
+    draw_classes,
+    draw_composite,
+    draw_error,
+    draw_shares,
+    draw_true_colours,
+    draw_uncertainty,
+)
 
 PANEL_PX = 360
 TITLE_PX = 36
 GAP_PX = 14
 BAR_PX = QSize(80, 12)
-COLUMNS = 4
+MOST_COLUMNS = 4
 INFRARED_NM = (2200.0, 1650.0, 1050.0)
 BACKGROUND = QColor("white")
 
@@ -118,21 +126,26 @@ def draw_unmixing(image: str, abundances: str, error: str, classes: str) -> list
     return panels
 
 
-def draw_fusion(coarse: str, fine: str, fused: str, reference: str = "", errors: str = "") -> list[Panel]:
-    """Both inputs, the fused image, and where they are known the truth and the errors."""
-    images = {"Coarse hyperspectral": coarse, "Fine multispectral": fine, "Fused": fused}
-    if reference:
-        images["Truth"] = reference
-    panels = [Panel(title, draw_map(open_layer(path, draw_true_colours))) for title, path in images.items()]
-    for title, path in images.items():
-        if title != "Fine multispectral":
-            panels.append(Panel(f"{title}, infrared", draw_map(open_layer(path, draw_infrared))))
-    return panels + ([ramp_panel("Error (RMSE)", open_layer(errors, draw_error))] if errors else [])
+def draw_fusion(
+    coarse: str, fine: str, fused: str, uncertainty: str, reference: str = "", errors: str = ""
+) -> list[Panel]:
+    """Both inputs and the fused image; below them the infrared, and where it is known the truth with the errors."""
+
+    def picture(title: str, path: str, style: Callable[[QgsRasterLayer], None] = draw_true_colours) -> Panel:
+        return Panel(title, draw_map(open_layer(path, style)))
+
+    inputs = [picture("Coarse hyperspectral", coarse), picture("Fine multispectral", fine), picture("Fused", fused)]
+    infrared = [picture("Coarse, infrared", coarse, draw_infrared), picture("Fused, infrared", fused, draw_infrared)]
+    if not reference:
+        return [*inputs, *infrared, ramp_panel("Uncertainty", open_layer(uncertainty, draw_uncertainty))]
+    error = ramp_panel("Error (RMSE)", open_layer(errors, draw_error))
+    truth = picture("Truth", reference), picture("Truth, infrared", reference, draw_infrared)
+    return [*inputs, truth[0], *infrared, truth[1], error]
 
 
 def side_by_side(panels: list[Panel]) -> QImage:
     """Put panels into rows under their titles."""
-    columns = min(COLUMNS, len(panels))
+    columns = min(MOST_COLUMNS, math.ceil(math.sqrt(1.5 * len(panels))))
     rows = -(-len(panels) // columns)
     step_x, step_y = PANEL_PX + GAP_PX, PANEL_PX + TITLE_PX + GAP_PX
     sheet = QImage(GAP_PX + columns * step_x, rows * step_y, QImage.Format.Format_RGB32)

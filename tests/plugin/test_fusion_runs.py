@@ -9,7 +9,7 @@ import os
 import numpy as np
 import processing
 import pytest
-from helpers import ENGINE, files_in, read_raster
+from helpers import ENGINE, files_in, read_raster, write_raster
 from osgeo import gdal
 from pairs import NM, RATIO, make_pair, response, response_text
 from qgis.core import (
@@ -126,6 +126,34 @@ def test_the_networks_run_and_are_near_the_truth_too(provider, table, tmp_path, 
         lines = open(made["OUTPUT_ENDMEMBERS"], encoding="utf-8").read().splitlines()
         assert len(lines) == 1 + len(NM)
         assert gdal.Open(made["OUTPUT_LATENT"]).RasterCount == len(lines[0].split(",")) - 1
+
+
+def test_a_panchromatic_fine_image(provider, pair, tmp_path):
+    pan = write_raster(tmp_path / "pan.tif", read_raster(pair.msi)[:3].mean(axis=0, keepdims=True), -9999, pixel_m=5)
+    made = processing.run("hyperres:fuse", {"HSI": pair.hsi, "MSI": pan, "OUTPUT": str(tmp_path / "out.tif")})
+    assert error_of(made["OUTPUT"], pair) < 0.8 * error_of_coarse(pair)
+
+
+def test_a_drone_picture_with_transparency(provider, pair, tmp_path):
+    """Red, green, blue and alpha in bytes: another scale than reflectance, and a rim that is not seen."""
+    msi = read_raster(pair.msi)
+    stored = np.clip(np.stack([msi[2], msi[1], msi[0]]) / SCALE * 400 + 10, 1, 255)
+    alpha = np.full((1, 96, 96), 255)
+    alpha[:, :, :8] = 0
+    path = str(tmp_path / "drone.tif")
+    options = ["PHOTOMETRIC=RGB", "ALPHA=YES"]
+    dataset = gdal.GetDriverByName("GTiff").Create(path, 96, 96, 4, gdal.GDT_Byte, options)
+    dataset.SetGeoTransform(gdal.Open(pair.msi).GetGeoTransform())
+    dataset.SetProjection(gdal.Open(pair.msi).GetProjection())
+    dataset.WriteArray(np.concatenate([stored, alpha]).astype("uint8"))
+    dataset = None
+    out = str(tmp_path / "out.tif")
+    processing.run("hyperres:fuse", {"HSI": pair.hsi, "MSI": path, "OUTPUT": out})
+    written = gdal.Open(out)
+    made, nodata = read_raster(out), written.GetRasterBand(1).GetNoDataValue()
+    assert np.all(made[:, :, :8] == nodata)
+    truth = read_raster(pair.truth)[:, :, 8:] / SCALE
+    assert np.sqrt(np.mean((made[:, :, 8:] - truth) ** 2)) < 0.5 * error_of_coarse(pair)
 
 
 def test_nodata_of_the_fine_image_stays_nodata(provider, pair, table, tmp_path):
