@@ -37,11 +37,11 @@ class Blur:
 
     def __call__(self, fine: torch.Tensor) -> torch.Tensor:
         """Coarse images [planes, h, w] of fine ones [planes, H, W]."""
-        return sum((rows @ fine) @ cols.T for rows, cols in zip(self._rows, self._cols))  # type: ignore[return-value]
+        return sum((rows @ fine) @ cols.T for rows, cols in zip(self._rows, self._cols))
 
     def adjoint(self, coarse: torch.Tensor) -> torch.Tensor:
         """B^T: fine images [planes, H, W] of coarse ones [planes, h, w]."""
-        return sum(rows.T @ (coarse @ cols) for rows, cols in zip(self._rows, self._cols))  # type: ignore[return-value]
+        return sum(rows.T @ (coarse @ cols) for rows, cols in zip(self._rows, self._cols))
 
     def gram(self, coarse: torch.Tensor) -> torch.Tensor:
         """B B^T of coarse images [planes, h, w], without going through the fine grid."""
