@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.optimize import minimize
@@ -90,17 +90,22 @@ def fit_footprint(blocks: Sequence[PairBlock], response: torch.Tensor) -> Footpr
     equations = [_equations(block, response, halves) for block in blocks]
     if sum(int(one.inside.sum()) for one in equations) < 16:
         return None
+    found = _fit(equations, halves, ratios)
+    if found.zeros_outside and all(all(block.edges) for block in blocks):
+        # then the rim is as well known as the inside, and small images are mostly rim
+        found = _fit([replace(one, inside=one.inside | one.rim) for one in equations], halves, ratios)
+    return found
+
+
+def _fit(equations: Sequence[_Equations], halves: Sequence[float], ratios: tuple[float, float]) -> FootprintFit:
     bases = [_tents(half, ratio) for half, ratio in zip(halves, ratios)]
     rows, seen, held = _rows(equations, bases)
     kernel, error = _free_kernel(rows, seen, held, bases)
     sigma, shift, gauss_error = _gaussian(equations, ratios)
-    if gauss_error <= PARSIMONY * error:
-        footprint = _shifted_gaussian(sigma, shift, ratios)
-    else:
-        footprint = kernel_footprint(kernel)
+    simple = gauss_error <= PARSIMONY * error
+    footprint = _shifted_gaussian(sigma, shift, ratios) if simple else kernel_footprint(kernel)
     residual, explained = _quality(equations, footprint)
-    chosen = sigma if gauss_error <= PARSIMONY * error else None
-    return FootprintFit(footprint, _sees_zeros(equations, footprint), residual, explained, chosen)
+    return FootprintFit(footprint, _sees_zeros(equations, footprint), residual, explained, sigma if simple else None)
 
 
 def _equations(block: PairBlock, response: torch.Tensor, halves: Sequence[float]) -> _Equations:
