@@ -25,6 +25,7 @@ RUNNERS: dict[str, tuple[str, str]] = {
     "spectralift": ("engine.pair_run", "PairRun"),
     "spectramorph": ("engine.pair_run", "PairRun"),
     "simulate": ("engine.simulate_run", "SimulateRun"),
+    "assess": ("engine.assess_run", "AssessRun"),
 }
 """Module below ``core`` and class of the run, by the name that jobs use."""
 

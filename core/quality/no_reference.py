@@ -69,6 +69,10 @@ class PairTile:
         """Both together."""
         return PairTile(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
+    def cpu(self) -> PairTile:
+        """The same in main memory."""
+        return PairTile(*(getattr(self, f.name).cpu() for f in fields(self)))
+
 
 @dataclass(frozen=True)
 class PairScores:
@@ -160,7 +164,7 @@ class PairQuality:
 
     def add(self, tile: PairTile) -> None:
         """Take in one tile, see :func:`measure_pair`."""
-        self._sum = tile if self._sum is None else self._sum.plus(tile)
+        self._sum = tile.cpu() if self._sum is None else self._sum.plus(tile.cpu())
 
     def result(self) -> PairScores:
         """The scores of everything taken in; at least one tile must have been."""

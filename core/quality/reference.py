@@ -59,7 +59,7 @@ class TileQuality:
 
     def plus(self, other: TileQuality) -> TileQuality:
         """Both together."""
-        return TileQuality(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+        return TileQuality(*(getattr(self, f.name) + getattr(other, f.name).cpu() for f in fields(self)))
 
 
 @dataclass(frozen=True)
