@@ -64,8 +64,10 @@ def make_plan(
     budget = (memory_mb or DEFAULT_BUDGET_MB) * 2**20
     pixel_bytes = bands * (np.dtype(header.dtypes[0]).itemsize + 8) + 128
     height, width = _tile_shape(header, min(TILE_PIXELS, budget // (2 * pixel_bytes)))
-    rows, cols = min(height + 2 * halo_px, header.grid.height), min(width + 2 * halo_px, header.grid.width)
-    tile_bytes = rows * cols * pixel_bytes
+    tile_bytes = _with_halo(header, height, width, halo_px) * pixel_bytes
+    while tile_bytes > budget and height > MIN_TILE_ROWS:
+        height //= 2
+        tile_bytes = _with_halo(header, height, width, halo_px) * pixel_bytes
     if tile_bytes > budget:
         raise MemoryBudgetError(
             f"One tile of {height} x {width} pixels with {bands} bands needs {tile_bytes / 2**20:.0f} MB but the "
@@ -109,6 +111,11 @@ def check_disk_space(outputs: Mapping[str, str], specs: Mapping[str, OutputSpec]
                 f"The outputs need up to {size / 2**30:.2f} GB in {folder} while they are made, but only "
                 f"{free / 2**30:.2f} GB are free: free some space or choose another folder."
             )
+
+
+def _with_halo(header: RasterHeader, height: int, width: int, halo_px: int) -> int:
+    """Pixels of a tile and its margin."""
+    return min(height + 2 * halo_px, header.grid.height) * min(width + 2 * halo_px, header.grid.width)
 
 
 def _tile_shape(header: RasterHeader, pixels: int) -> tuple[int, int]:

@@ -44,6 +44,12 @@ def test_the_division_does_not_depend_on_the_number_of_workers():
     assert one.tiles == many.tiles
 
 
+def test_tiles_get_lower_before_a_wide_margin_is_refused():
+    plan = make_plan(_header(2000, 2000, dtype="float32"), 1720, halo_px=31, memory_mb=768)
+    assert 16 <= plan.tile_height < 64
+    assert plan.tile_bytes <= 768 * 2**20
+
+
 def test_a_tile_beyond_the_memory_limit_is_refused_in_words():
     with pytest.raises(MemoryBudgetError, match="raise the limit"):
         make_plan(_header(5000, 5000, bands=20000), 20000, memory_mb=16)
