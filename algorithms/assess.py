@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -16,11 +17,14 @@ from qgis.core import (
 from ..core.engine.job import Job
 from ..core.errors import InputError
 from ..core.fusion.settings import ESTIMATE
+from ..core.grid import Grid
+from ..core.quality.alike import check_same_grid
+from ..core.quality.settings import AssessSettings
 from . import pair_parameters as pair
 from . import parameters as shared
 from .base import Problems
 from .pair import PairAlgorithm
-from .pair_check import check_distinct, check_file, check_geometry
+from .pair_check import check_distinct, check_file, check_geometry, same_crs
 from .styling import Style, draw_error
 from .translation import tr
 
@@ -44,6 +48,7 @@ class AssessAlgorithm(PairAlgorithm):
         "D_LAMBDA": "d_lambda",
         "D_S": "d_s",
         "QNR": "qnr",
+        "HQNR": "hqnr",
     }
 
     def name(self) -> str:
@@ -125,10 +130,24 @@ class AssessAlgorithm(PairAlgorithm):
         with problems.noting():
             check_file(self.files(parameters, context).get("SRF"), self.parameterDefinition("SRF").description())
         with problems.noting():
+            self.settings(parameters, context)
             _check_choice(given, shared.is_given(parameters.get("OUTPUT_ERRORS")))
-            if {"HSI", "MSI"} <= set(headers):
-                check_distinct(headers["HSI"], headers["MSI"])
-                check_geometry(headers["HSI"], headers["MSI"])
+            if given <= set(headers):
+                _check_grids({name: header.grid for name, header in headers.items()})
+                if {"HSI", "MSI"} <= given:
+                    check_distinct(headers["HSI"], headers["MSI"])
+                    check_geometry(headers["HSI"], headers["MSI"])
+
+    def settings(self, parameters: dict[str, Any], context: QgsProcessingContext) -> AssessSettings:
+        """What is assessed.
+
+        Raises:
+            InputError: a word or number that is not allowed.
+        """
+        return AssessSettings(
+            ratio=self.number("RATIO", parameters, context),
+            sensor=self.parameterAsEnumString(parameters, "SENSOR", context),
+        )
 
     def job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Job:
         headers = self.headers(parameters, context)
@@ -136,10 +155,7 @@ class AssessAlgorithm(PairAlgorithm):
             method="assess",
             inputs={self.RASTERS[name]: header.path for name, header in headers.items()},
             tables={self.FILES[name]: path for name, path in self.files(parameters, context).items()},
-            settings={
-                "ratio": self.number("RATIO", parameters, context),
-                "sensor": self.parameterAsEnumString(parameters, "SENSOR", context),
-            },
+            settings=asdict(self.settings(parameters, context)),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
         )
 
@@ -166,7 +182,7 @@ def ratio() -> QgsProcessingParameterNumber:
     """How much larger the pixels were, for ERGAS."""
     text = tr(
         "How many pixels of the fused image one side of a coarse pixel spans; ERGAS depends on it. Empty means: taken "
-        "from the coarse image, or from what the fused image says of its making."
+        "from the coarse image."
     )
     return pair.real_number("RATIO", tr("Ratio of the pixel sizes"), 1.0, pair.MAX_RATIO, text)
 
@@ -185,7 +201,8 @@ def number_labels() -> dict[str, str]:
         "PSNR_MSI": tr("Agreement with the multispectral image (PSNR, dB)"),
         "D_LAMBDA": tr("Spectral distortion without reference"),
         "D_S": tr("Spatial distortion without reference"),
-        "QNR": tr("Quality without reference"),
+        "QNR": tr("Quality without reference (QNR)"),
+        "HQNR": tr("Quality without reference (HQNR)"),
     }
 
 
@@ -201,3 +218,10 @@ def _check_choice(given: set[str], wants_errors: bool) -> None:
         raise InputError("Only one of the two images is given: give both the hyperspectral and the multispectral one.")
     if wants_errors and "REFERENCE" not in given:
         raise InputError("Maps of errors need a reference image: give one, or leave the output 'Errors' out.")
+
+
+def _check_grids(grids: dict[str, Grid]) -> None:
+    """Refuse images that do not have the pixels of the one to assess."""
+    for name, words in (("REFERENCE", "reference"), ("MSI", "multispectral image")):
+        if name in grids:
+            check_same_grid(grids["INPUT"], grids[name], words, lambda a, b: same_crs(a.crs_wkt, b.crs_wkt))

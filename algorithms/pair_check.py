@@ -46,7 +46,7 @@ def check_geometry(hsi: RasterHeader, msi: RasterHeader) -> None:
     Raises:
         InputError: with the sentence for the user.
     """
-    place(hsi.grid, msi.grid, _same_crs)
+    place(hsi.grid, msi.grid, same_crs)
 
 
 def check_distinct(hsi: RasterHeader, msi: RasterHeader) -> None:
@@ -85,6 +85,7 @@ def check_file(path: str | None, label: str) -> None:
         raise InputError(f"The file {path} given for '{label}' does not exist: check the path.")
 
 
-def _same_crs(first: str, second: str) -> bool:
+def same_crs(first: str, second: str) -> bool:
+    """Tell whether two WKT texts mean one coordinate reference system."""
     crs = QgsCoordinateReferenceSystem.fromWkt
     return crs(first) == crs(second)

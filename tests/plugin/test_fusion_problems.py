@@ -198,3 +198,7 @@ def test_error_maps_without_a_reference(refuse_assessment, pair, tmp_path):
 def test_one_band_is_no_hyperspectral_image(refuse, pair, tmp_path):
     two = copy_of(pair.hsi, tmp_path / "two.tif", NM[:2], [0, 1], pixel_m=20)
     assert "at least 3" in refuse(HSI=two)
+
+
+def test_a_reference_of_other_pixels(refuse_assessment, pair):
+    assert "24 x 24" in refuse_assessment(REFERENCE=pair.hsi)
