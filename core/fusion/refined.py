@@ -58,11 +58,13 @@ class Recipe:
         make: the network.
         members: of the ensemble.
         steps: lengths of training to choose from, rising.
+        peak: highest learning rate.
     """
 
     make: Maker
     members: int
     steps: tuple[int, ...]
+    peak: float = 1e-2
 
 
 @dataclass(frozen=True)
@@ -183,14 +185,12 @@ def fit_ensemble(lesson: Lesson, recipe: Recipe, generator: torch.Generator, con
     pilots = lesson.without()
     enough = bool(lesson.aside.any()) and pilots.target.shape[1] >= len(lesson.target)
     for length in recipe.steps if enough else ():
-        network = _train(pilots, recipe.make, 1, length, generator, _part(context, done / work, length / work))
+        network = _train(pilots, recipe, 1, length, generator, _part(context, done / work, length / work))
         done += length
         error = _held_out(network, lesson)
         if error < best:
             best, steps, pilot = error, length, network
-    network = _train(
-        lesson, recipe.make, recipe.members, steps, generator, _part(context, done / work, 1 - done / work)
-    )
+    network = _train(lesson, recipe, recipe.members, steps, generator, _part(context, done / work, 1 - done / work))
     _fold(network, lesson.scale)
     context.on_message(f"Trained {recipe.members} networks side by side for {steps} steps.")
     prior = NetworkPrior(network, lesson.context_planes)
@@ -201,7 +201,7 @@ def fit_ensemble(lesson: Lesson, recipe: Recipe, generator: torch.Generator, con
 
 
 def _train(
-    lesson: Lesson, make: Maker, members: int, steps: int, generator: torch.Generator, context: Context
+    lesson: Lesson, recipe: Recipe, members: int, steps: int, generator: torch.Generator, context: Context
 ) -> BatchedSin | BatchedLen:
     """Train on data divided by their scale."""
     bands, scale = len(lesson.grey), lesson.scale
@@ -211,7 +211,7 @@ def _train(
     noise = (torch.minimum(lesson.fine_noise.sqrt(), MOST_NOISE * lesson.fine_rms) / scale)[:, None]
     norm = len(target) ** 0.5
     device = target.device
-    network = make(len(seen), len(target), members, generator)
+    network = recipe.make(len(seen), len(target), members, generator)
     network.to(device)
     strata = Strata(seen[:bands], BATCH, generator)
 
@@ -230,7 +230,7 @@ def _train(
         views = response @ guess[..., count:] + grey - some[:bands]
         return errors + SEEN_WEIGHT * views.abs().mean(dim=(1, 2))
 
-    train(network, loss, OneCycle(steps), context)
+    train(network, loss, OneCycle(steps, peak=recipe.peak), context)
     return network
 
 
