@@ -27,6 +27,8 @@ from .summary import QuickLook
 
 TILE_PX = 256
 """About how many fine pixels a tile of the pass over a pair has a side."""
+LEAST_SHIFT_PX = 0.5
+PEAK_QUANTILE, MOST_VALUES = 0.999, 1_000_000
 COPIES = 6
 """Arrays as large as a tile of both images that are alive at once."""
 
@@ -130,7 +132,6 @@ def go_over_pair(
     pair: PairSource,
     settings: FusionSettings,
     srf: Srf | None,
-    peak: float,
     workers: int | None,
     memory_mb: int | None,
     step: Context,
@@ -142,7 +143,6 @@ def go_over_pair(
         pair: both images.
         settings: how the pair is related.
         srf: response given by the user, or None.
-        peak: for PSNR.
         workers: tiles in work at the same time, None for as many as there are cores and memory.
         memory_mb: budget, None for the usual one.
         step: for progress and cancelling.
@@ -162,7 +162,7 @@ def go_over_pair(
     bands = len(pair.hsi_table) + len(pair.msi_table)
     tile_bytes = 4 * COPIES * bands * (side * ratio + 2 * margin) ** 2
     fitting = max(1, int((memory_mb or DEFAULT_BUDGET_MB) * 2**20 / tile_bytes))
-    quality, examples, seen = PairQuality(peak), None, 0
+    quality, examples, seen = PairQuality(*_peaks(relation)), None, 0
 
     def work(tile: Tile) -> tuple[PairTile, Examples]:
         coarse = Window(window.row + tile.core.row, window.col + tile.core.col, tile.core.height, tile.core.width)
@@ -182,8 +182,22 @@ def go_over_pair(
         step.on_progress((tile.index + 1) / len(tiles))
     if not seen or examples is None:
         return None
+    if max(map(abs, relation.shift)) > LEAST_SHIFT_PX:
+        step.on_warning(
+            f"The two inputs seem to be displaced by {math.hypot(*relation.shift):.2f} fine pixels: that counts "
+            "against the result."
+        )
     shift_m = math.hypot(*(pixels * metres for pixels, metres in zip(relation.shift, pair.pixel_m)))
     return AgainstPair(quality.result(), examples, relation, optics, ratio, shift_m)
+
+
+def _peaks(relation: Relation) -> tuple[float, float]:
+    """The 99.9th percentile of the sample's values in both images, as in the reports of fusions."""
+    peaks = []
+    for images in ([(b.hsi, b.hsi_valid) for b in relation.blocks], [(b.msi, b.msi_valid) for b in relation.blocks]):
+        values = torch.cat([image[:, valid].flatten() for image, valid in images])
+        peaks.append(float(torch.quantile(values[:: max(1, len(values) // MOST_VALUES)], PEAK_QUANTILE)))
+    return peaks[0], peaks[1]
 
 
 def _own_pixels(pair: PairSource, coarse: Window, fine: Window) -> tuple[slice, slice]:

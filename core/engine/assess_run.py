@@ -162,12 +162,11 @@ class AssessRun(Runner):
         hsi_table, msi_table = hsi.header.table.subset(hsi.bands_used), msi.header.table.subset(msi.bands_used)
         srf = read_srf(self.job.tables["srf"], hsi_table, msi_table) if "srf" in self.job.tables else None
         step = self.step(0.0, 0.5 if "reference" in images else 0.97, "Comparing with both inputs")
-        peak = self._peak(hsi)
         with PairSource(hsi, msi) as pair, Source(result.header, result.bands_used, result.scale) as source:
             for sentence in pair.notes:
                 self.reporter.warning(sentence)
             how = FusionSettings(sensor=settings.sensor)
-            found = go_over_pair(source, pair, how, srf, peak, self.job.workers, self.job.memory_mb, step)
+            found = go_over_pair(source, pair, how, srf, self.job.workers, self.job.memory_mb, step)
         self.lap("comparing with both inputs", started)
         return found
 

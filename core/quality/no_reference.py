@@ -80,7 +80,7 @@ class PairScores:
 
     Attributes:
         coarse_pixels, fine_pixels: compared at each scale.
-        peak: of both PSNR.
+        peak_hsi, peak_msi: of the PSNR.
         psnr_hsi, rmse_hsi, sam_hsi: of B F against H, in decibels, the unit of the images, and degrees.
         psnr_msi, rmse_msi: of F seen by the MSI's bands, against M on the HSI's scale.
         d_lambda, d_s, qnr, d_lambda_k, hqnr: see the module.
@@ -89,7 +89,8 @@ class PairScores:
 
     coarse_pixels: int
     fine_pixels: int
-    peak: float
+    peak_hsi: float
+    peak_msi: float
     psnr_hsi: float
     rmse_hsi: float
     sam_hsi: float
@@ -155,11 +156,12 @@ class PairQuality:
     """Accumulates tiles.
 
     Args:
-        peak: largest value that counts as possible, for PSNR.
+        peak_hsi: largest value that counts as possible in H, for PSNR.
+        peak_msi: likewise in M.
     """
 
-    def __init__(self, peak: float = 1.0) -> None:
-        self._peak = peak
+    def __init__(self, peak_hsi: float = 1.0, peak_msi: float = 1.0) -> None:
+        self._peaks = peak_hsi, peak_msi
         self._sum: PairTile | None = None
 
     def add(self, tile: PairTile) -> None:
@@ -182,11 +184,12 @@ class PairQuality:
         return PairScores(
             coarse_pixels=int(s.coarse),
             fine_pixels=int(s.fine),
-            peak=self._peak,
-            psnr_hsi=self._psnr(coarse_mse),
+            peak_hsi=self._peaks[0],
+            peak_msi=self._peaks[1],
+            psnr_hsi=_psnr(coarse_mse, self._peaks[0]),
             rmse_hsi=float(coarse_mse.mean().sqrt()),
             sam_hsi=float(s.angle / s.angles),
-            psnr_msi=self._psnr(fine_mse),
+            psnr_msi=_psnr(fine_mse, self._peaks[1]),
             rmse_msi=float(fine_mse.mean().sqrt()),
             d_lambda=float(d_lambda),
             d_s=float(d_s),
@@ -197,8 +200,9 @@ class PairQuality:
             band_rmse_msi=fine_mse.sqrt().tolist(),
         )
 
-    def _psnr(self, mse: torch.Tensor) -> float:
-        return float(10 * torch.log10(self._peak**2 / mse.mean()))
+
+def _psnr(mse: torch.Tensor, peak: float) -> float:
+    return float(10 * torch.log10(peak**2 / mse.mean()))
 
 
 def _angles(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

@@ -109,27 +109,27 @@ def _reference_sections(found: Assessment, against: AgainstReference, run: RunRe
         ("RMSE", _text(s.rmse, 5), "lower", f"Root mean square error, {unit}."),
         ("SAM", f"{_text(s.sam, 3)} °", "lower", f"Mean angle between spectra, blind to brightness;{_black(s.black)}"),
         ("ERGAS", "-" if s.ergas is None else _text(s.ergas, 3), "lower", f"Relative error of the bands{ratio}."),
-        ("SSIM", _text(s.ssim, 4), "higher, to 1", "Likeness of structure in Gaussian windows of 11 x 11 pixels."),
+        ("SSIM", _text(s.ssim, 4), "up to 1", "Likeness of structure in Gaussian windows of 11 x 11 pixels."),
         (
             "UIQI",
             _text(s.uiqi, 4),
-            "higher, to 1",
+            "up to 1",
             "Likeness of mean, contrast and pattern in blocks of 32 x 32 pixels.",
         ),
-        ("Q2n", _text(s.q2n, 4), "higher, to 1", "UIQI of all bands at once, which also sees turned spectra."),
-        ("CC", _text(s.cc, 4), "higher, to 1", "Correlation with the reference, mean of the bands."),
+        ("Q2n", _text(s.q2n, 4), "up to 1", "UIQI of all bands at once, which also sees turned spectra."),
+        ("CC", _text(s.cc, 4), "up to 1", "Correlation with the reference, mean of the bands."),
     ]
     words = (
         f"Every valid pixel ({s.pixels:,}) was compared with the reference. The figures are as true as the reference "
         "is: an image of another day or sensor differs from the result for reasons of its own."
     )
     table = Table(("Metric", "Value", "Better", "What it means"), tuple(rows))
-    order = _axis(against.table)
+    axis = _axis(against.table)
     return [
         Section("Against the reference", [words], [table]),
         _error_maps(against.maps, unit),
-        _band_curves(against, order, unit),
-        _spectra(against.examples, order, "reference", unit, "Pixel"),
+        _band_curves(against, axis, unit),
+        _spectra(against.examples, axis, "reference", unit, "Pixel"),
     ]
 
 
@@ -138,35 +138,37 @@ def _black(count: int) -> str:
 
 
 def _error_maps(maps: np.ndarray, unit: str) -> Section:
-    figures = []
+    pictures, scales = [], []
     for plane, name, title in zip(maps, ("RMSE", "Spectral angle"), (f"RMSE ({unit})", "Spectral angle (degrees)")):
         shown = plane[np.isfinite(plane)]
-        top = float(np.percentile(shown, 98)) if shown.size else 1.0
-        top = top if top > 0 else 1.0
+        top = (float(np.percentile(shown, 98)) if shown.size else 0.0) or 1.0
         painted = png.encode(png.colourise(plane, 0.0, top, ramps.ERROR))
-        figures.append(Figure(f"{name}: light is good, dark is bad.", png=painted, width="half"))
+        pictures.append(Figure(f"{name}: light is good, dark is bad.", png=painted, width="half"))
         bar = svg.colour_bar(ramps.ERROR, 0.0, top, title)
-        figures.append(Figure("Scale of the map; its top end is the 98th percentile.", svg=bar, width="half"))
-    return Section("Where the errors are", figures=figures)
+        scales.append(Figure("Scale of the map; its top end is the 98th percentile.", svg=bar, width="half"))
+    return Section("Where the errors are", figures=[*pictures, *scales])
 
 
-def _band_curves(against: AgainstReference, order: Axis, unit: str) -> Section:
+def _band_curves(against: AgainstReference, axis: Axis, unit: str) -> Section:
     s = against.scores
+    factor, small = _small_unit(unit)
+    errors = [("RMSE", [factor * v for v in s.band_rmse]), ("Bias", [factor * v for v in s.band_bias])]
+    likeness = [("SSIM", s.band_ssim), ("UIQI", s.band_uiqi), ("CC", s.band_cc)]
     curves = (
-        ("PSNR (dB)", "higher is better", [("PSNR", s.band_psnr)]),
-        (
-            f"Error ({unit})",
-            "RMSE, and the bias: the mean of result minus reference",
-            [("RMSE", s.band_rmse), ("Bias", s.band_bias)],
-        ),
-        ("Likeness", "1 is best", [("SSIM", s.band_ssim), ("UIQI", s.band_uiqi), ("CC", s.band_cc)]),
+        ("PSNR (dB)", "PSNR by band: higher is better.", [("PSNR", s.band_psnr)], svg.HALF, "half"),
+        (small, "Error by band; the bias is the mean of result minus reference.", errors, svg.HALF, "half"),
+        ("Likeness", "Likeness by band: 1 is best.", likeness, svg.WIDE, "whole"),
     )
     figures = []
-    for title, words, lines in curves:
-        drawn = [order.line(name, values) for name, values in lines]
-        plot = svg.line_plot(drawn, order.title, title)
-        figures.append(Figure(f"{title.partition(' (')[0]} by band: {words}.", svg=plot, width="whole"))
+    for title, caption, lines, size, width in curves:
+        plot = svg.line_plot([axis.line(*one) for one in lines], axis.title, title, size=size)
+        figures.append(Figure(caption, svg=plot, width=width))
     return Section("Band by band", figures=figures)
+
+
+def _small_unit(unit: str) -> tuple[float, str]:
+    """Factor and title for errors, which are small numbers where reflectance is meant."""
+    return (1000.0, "Error (reflectance × 1000)") if unit == "reflectance" else (1.0, f"Error ({unit})")
 
 
 def _pair_sections(against: AgainstPair, run: RunRecord) -> list[Section]:
@@ -189,30 +191,32 @@ def _pair_sections(against: AgainstPair, run: RunRecord) -> list[Section]:
         ("RMSE, fine", _text(s.rmse_msi, 5), "lower", f"The same as an error, {unit}."),
         ("D_lambda", _text(s.d_lambda, 4), "lower", "How far relations between bands differ at the two scales."),
         ("D_s", _text(s.d_s, 4), "lower", "How far relations to the multispectral bands differ at the two scales."),
-        ("QNR", _text(s.qnr, 4), "higher, to 1", "(1 - D_lambda) (1 - D_s)."),
+        ("QNR", _text(s.qnr, 4), "up to 1", "(1 - D_lambda) (1 - D_s)."),
         (
             "D_lambda, Khan",
             _text(s.d_lambda_k, 4),
             "lower",
             "1 - Q2n of the degraded result and the hyperspectral image.",
         ),
-        ("HQNR", _text(s.hqnr, 4), "higher, to 1", "(1 - D_lambda of Khan) (1 - D_s)."),
+        ("HQNR", _text(s.hqnr, 4), "up to 1", "(1 - D_lambda of Khan) (1 - D_s)."),
     ]
+    peaks = f"Peaks of the PSNR: {s.peak_hsi:.3g} and {s.peak_msi:.3g}, the inputs' 99.9th percentiles."
     words = [
         "Agreement with both inputs is necessary, but it does not prove that the fine spectra are right: many images "
         "agree with the same inputs, and a method that enforces agreement scores high here by its construction. "
         "D_lambda, D_s and QNR assume that relations between bands are the same at both scales, which holds only "
         "roughly; even the truth does not score 1. Compare results of the same pair by them, not of different pairs.",
         f"{against.optics.note} Spectral response: {against.relation.response_source} What the inputs disagree about "
-        "by noise, misregistration or the estimated response counts against the result as well.",
+        f"by noise, misregistration or the estimated response counts against the result as well. {peaks}",
     ]
     table = Table(("Index", "Value", "Better", "What it means"), tuple(rows))
-    order = _axis(against.relation.hsi_table)
-    plot = svg.line_plot([order.line("RMSE", s.band_rmse_hsi)], order.title, f"RMSE ({unit})")
+    axis = _axis(against.relation.hsi_table)
+    factor, small = _small_unit(unit)
+    plot = svg.line_plot([axis.line("RMSE", [factor * v for v in s.band_rmse_hsi])], axis.title, small)
     curve = Figure("Disagreement with the hyperspectral image by band.", svg=plot, width="whole")
     return [
         Section("Against the two inputs", words, [table], [curve]),
-        _spectra(against.examples, order, "hyperspectral image", unit, "Coarse pixel"),
+        _spectra(against.examples, axis, "hyperspectral image", unit, "Coarse pixel"),
     ]
 
 
@@ -224,10 +228,10 @@ class Axis:
     title: str
 
     def line(self, name: str, values: Sequence[float]) -> svg.Line:
-        """A line over the bands, by wavelength whatever their order in the file."""
-        order = sorted(range(len(self.place)), key=self.place.__getitem__)
+        """A line over the bands, by wavelength whatever their axis in the file."""
+        ascending = sorted(range(len(self.place)), key=self.place.__getitem__)
         finite = [value if math.isfinite(value) else math.nan for value in values]
-        return svg.Line(name, [self.place[i] for i in order], [finite[i] for i in order])
+        return svg.Line(name, [self.place[i] for i in ascending], [finite[i] for i in ascending])
 
 
 def _axis(table: BandTable) -> Axis:
@@ -236,19 +240,21 @@ def _axis(table: BandTable) -> Axis:
     return Axis(list(table.wavelength_nm), "Wavelength (nm)")
 
 
-def _spectra(examples: Examples, order: Axis, other: str, unit: str, pixel: str) -> Section:
+def _spectra(examples: Examples, axis: Axis, other: str, unit: str, pixel: str) -> Section:
     figures = []
     last = len(examples.angle) - 1
     for name, i in (("Best", 0), ("Median", last // 2), ("Worst", last)):
         row, col = examples.place[i].tolist()
         lines = [
-            order.line("Result", examples.result[i].tolist()),
-            order.line(other.capitalize(), examples.other[i].tolist()),
+            axis.line("Result", examples.result[i].tolist()),
+            axis.line(other.capitalize(), examples.other[i].tolist()),
         ]
         caption = (
             f"{name}: {pixel.lower()} in row {row + 1}, column {col + 1}; angle {float(examples.angle[i]):.2f} degrees."
         )
-        figures.append(Figure(caption, svg=svg.line_plot(lines, order.title, unit.capitalize()), width="whole"))
+        figures.append(
+            Figure(caption, svg=svg.line_plot(lines, axis.title, unit.capitalize(), size=svg.HALF), width="half")
+        )
     words = (
         f"{pixel}s with the smallest, the median and the largest spectral angle to the {other}; the median is that of "
         "pixels drawn evenly from every tile."

@@ -185,7 +185,7 @@ def test_without_a_ratio_there_is_no_ergas(case):
 
 def test_many_tiles_give_the_same_figures(case):
     inputs = {role: case.paths[role] for role in ("result", "reference")}
-    small = Job("assess", inputs, settings={"ratio": 4}, device="cpu", memory_mb=8, workers=2)
+    small = Job("assess", inputs, settings={"ratio": 4}, device="cpu", memory_mb=12, workers=2)
     cut = run(small, Reporter(io.StringIO()), lambda: False).numbers
     large, _ = case.assess(("result", "reference"), settings={"ratio": 4})
     assert cut == pytest.approx(large.numbers, rel=1e-5)
