@@ -237,12 +237,20 @@ def _ssim(
     """Sum over the windows that are centred on the core and wholly valid, [bands], and their number."""
     half = _WINDOW // 2
     sums = torch.zeros(len(result), dtype=torch.float64, device=result.device)
+    # blocks need a wider margin than windows: what windows do not see is left out
+    near = (
+        slice(max(0, core[0].start - half), core[0].stop + half),
+        slice(max(0, core[1].start - half), core[1].stop + half),
+    )
+    result, reference, valid = result[:, near[0], near[1]], reference[:, near[0], near[1]], valid[near]
+    first, height = core[0].start - near[0].start, core[0].stop - core[0].start
+    left, width = core[1].start - near[1].start, core[1].stop - core[1].start
     if min(valid.shape) < _WINDOW:
         return sums, sums.new_zeros(())
     clear = conv2d((~valid)[None, None].float(), torch.ones(1, 1, _WINDOW, _WINDOW, device=valid.device))[0, 0] == 0
     rows, cols = (torch.arange(size - 2 * half, device=valid.device) + half for size in valid.shape)
-    clear &= ((rows >= core[0].start) & (rows < core[0].stop))[:, None]
-    clear &= ((cols >= core[1].start) & (cols < core[1].stop))[None]
+    clear &= ((rows >= first) & (rows < first + height))[:, None]
+    clear &= ((cols >= left) & (cols < left + width))[None]
     for start in range(0, len(result), _BANDS_AT_ONCE):
         part = slice(start, start + _BANDS_AT_ONCE)
         x, r = (torch.where(valid, image[part], 0.0) / peak for image in (result, reference))
@@ -251,14 +259,19 @@ def _ssim(
 
 
 def _ssim_map(x: torch.Tensor, r: torch.Tensor) -> torch.Tensor:
-    at = torch.arange(_WINDOW, device=x.device, dtype=x.dtype) - _WINDOW // 2
-    line = torch.exp(-0.5 * (at / _SIGMA) ** 2)
-    line = line / line.sum()
+    down, across = (_smoothing(size).to(x) for size in x.shape[1:])
 
     def local(images: torch.Tensor) -> torch.Tensor:
-        return conv2d(conv2d(images[:, None], line.reshape(1, 1, -1, 1)), line.reshape(1, 1, 1, -1))[:, 0]
+        return down @ images @ across.T
 
     mean_x, mean_r = local(x), local(r)
     var_x, var_r, cov = local(x * x) - mean_x**2, local(r * r) - mean_r**2, local(x * r) - mean_x * mean_r
     c1, c2 = 0.01**2, 0.03**2
     return (2 * mean_x * mean_r + c1) * (2 * cov + c2) / ((mean_x**2 + mean_r**2 + c1) * (var_x + var_r + c2))
+
+
+def _smoothing(size: int) -> torch.Tensor:
+    """Gaussian means over all windows along an axis of some pixels, float64 [size - 10, size]."""
+    offset = torch.arange(size)[None, :] - torch.arange(size - _WINDOW + 1)[:, None] - _WINDOW // 2
+    line = torch.exp(-0.5 * (offset.double() / _SIGMA) ** 2) * (offset.abs() <= _WINDOW // 2)
+    return line / line.sum(dim=1, keepdim=True)
