@@ -13,7 +13,7 @@ from ..engine.method import Context
 from .networks import BatchedSin
 from .refined import Lesson, Recipe, Trained, fit_ensemble
 
-RECIPE = Recipe(BatchedSin, members=3, steps=(400, 900))
+RECIPE = Recipe(BatchedSin, members=3, steps=(600, 900))
 
 
 def fit_sin(lesson: Lesson, generator: torch.Generator, context: Context) -> Trained:
