@@ -51,8 +51,8 @@ class Subspace:
 def fit_subspace(pixels: torch.Tensor) -> Subspace:
     """Find mean, leading singular vectors and the noise around them.
 
-    A component counts while its variance exceeds the largest that white noise alone would show, sigma^2
-    (1 + sqrt(bands / pixels))^2 (Marchenko & Pastur 1967), with sigma^2 from the components beyond ``MOST``.
+    A component is kept where that lowers the error of the spectra (Gavish & Donoho 2014, doi:10.1109/TIT.2014.2323359,
+    eq. 11), which depends on the noise variance, taken from the components beyond ``MOST``, and the number of pixels.
 
     Args:
         pixels: coarse spectra, [pixels, bands].
@@ -67,6 +67,11 @@ def fit_subspace(pixels: torch.Tensor) -> Subspace:
     most = max(1, min(MOST, rank - 1))
     # noise in the left-out dimensions, with the freedom that the kept ones took away
     left = float(powers[most:].sum()) / max(bands - most, 1) * count / max(count - most, 1)
-    kept = int((powers[:most] > left * (1.0 + math.sqrt(bands / count)) ** 2).sum())
+    kept = int((powers[:most] > left * _threshold(bands / count)).sum())
     kept = max(min(LEAST, most), kept)
     return Subspace(mean.float(), vectors[:, :kept].float().contiguous(), left)
+
+
+def _threshold(aspect: float) -> float:
+    """Power over the noise variance from which keeping a component lowers the error, for bands over pixels."""
+    return 2.0 * (aspect + 1.0) + 8.0 * aspect / (aspect + 1.0 + math.sqrt(aspect**2 + 14.0 * aspect + 1.0))
