@@ -2,9 +2,9 @@
 """Corrects a guess so that the result agrees with both images, as far as their noise allows.
 
 The guess P of the fine coefficients is taken as a Gaussian prior whose variances are those of its coarse errors
-V^T(Y - mean) - B P, divided by mu: fine pixels deviate more than coarse ones. With the noise of both images that gives
-the posterior of :mod:`core.physics.posterior`. mu, and whether to correct at all, is decided on coarse pixels that are
-kept aside.
+V^T(Y - mean) - B P, divided by mu: fine pixels deviate more than coarse ones, and bright ones more than dark ones. With
+the noise of both images that gives the posterior of :mod:`core.physics.posterior`. mu, and whether to correct at all,
+is decided on coarse pixels that are kept aside.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ from ..physics.upsample import upsample
 from .pair import PairBlock
 from .subspace import Subspace
 
-INFLATIONS = (0.3, 1.0, 3.0)
+INFLATIONS = (0.1, 0.3, 1.0)
 """Candidates for mu."""
 LEAST_COVERAGE = 0.98
 """Coarse pixels that see less than this of the fine image are not trusted, unless what is missing is known to be 0."""
 LEAST_CARRIED = 0.3
 MOST_STRAIN = 25.0
 """Errors five times as large as usual say all there is to say: the model does not hold there."""
+FREEDOM = (0.05, 20.0)
+"""Least and most of what brightness does to the variance of a guess."""
 DECAY_COARSE = 4
 """Coarse pixels after which what happens at a tile's border no longer matters."""
 
@@ -43,7 +45,6 @@ class Correction:
         weights: of the posterior.
         response: what the MSI sees of the coefficients, [msi_bands, components].
         grey: what it sees of the mean spectrum, [msi_bands].
-        carried: share of each coefficient's coarse error that is signal and no noise, [components].
         spread: variance of the guess's coarse errors, [components].
         variance: mean over bands of the posterior's variance per pixel, without the ensemble's.
     """
@@ -53,7 +54,6 @@ class Correction:
     weights: Weights
     response: torch.Tensor
     grey: torch.Tensor
-    carried: torch.Tensor
     spread: torch.Tensor
     variance: float
 
@@ -82,11 +82,15 @@ class Correction:
         if aside is not None:
             trust = torch.where(aside, 0.0, trust)
         coarse = subspace.project(block.hsi, blur.coverage if self.zeros_outside else None)
-        # what the coarse image shows beyond the guess is first spread smoothly: its finer part is the posterior's work
-        missing = self.carried[:, None, None] * (coarse - blur(guess)) / blur.coverage.clamp_min(LEAST_CARRIED)
-        usable = (trust > 0) & (blur.coverage > LEAST_CARRIED)
-        guess = guess + upsample(missing, usable.float(), block.placement, shapes[0])
-        return solve(guess, self.weights, blur, coarse, trust, fine)
+        return solve(guess, self.weights, blur, coarse, trust, fine, self.freedom(block.msi))
+
+    def freedom(self, msi: torch.Tensor) -> torch.Tensor:
+        """How much more or less the guess may vary in a pixel than in one of usual brightness, [H, W].
+
+        Reflectances err by a share of themselves rather than by an amount: what the coarse image shows beyond the guess
+        belongs to the bright pixels rather than to the water among them.
+        """
+        return (msi.abs().mean(dim=0) / self.grey.abs().mean().clamp_min(1e-12)).clamp(*FREEDOM)
 
     def strain(self, guess: torch.Tensor, block: PairBlock, subspace: Subspace) -> torch.Tensor:
         """How much worse the guess is around each pixel than on average: ratio of squared coarse errors, [H, W].
@@ -118,7 +122,6 @@ class Correction:
             self.weights.to(device),
             self.response.to(device),
             self.grey.to(device),
-            self.carried.to(device),
             self.spread.to(device),
             self.variance,
         )
@@ -135,7 +138,7 @@ class Correction:
             **named,
             "response": self.response,
             "grey": self.grey,
-            "carried": self.carried,
+            "errors": self.spread,
         }
 
     @classmethod
@@ -150,8 +153,7 @@ class Correction:
             weights,
             tensors["response"],
             tensors["grey"],
-            tensors["carried"],
-            tensors["spread"],
+            tensors["errors"],
             variance,
         )
 
@@ -201,9 +203,8 @@ def make_correction(
     coarse_noise = torch.eye(len(variance), dtype=torch.float64, device=variance.device) * max(noise.coarse, 1e-12)
     weights = weigh(torch.diag(1.0 / variance), coarse_noise, seen, noise.fine)
     left = float(weights.spread.diagonal().sum()) / len(subspace.mean) + subspace.noise
-    carried = (1.0 - noise.coarse / spread.clamp_min(1e-20)).clamp(0.0, 1.0).float()
     grey = response @ subspace.mean
-    return Correction(footprint, zeros_outside, weights, seen, grey, carried, spread.float(), left)
+    return Correction(footprint, zeros_outside, weights, seen, grey, spread.float(), left)
 
 
 def coarse_errors(

@@ -10,6 +10,8 @@ the coarse grid, because D does not change from pixel to pixel and so commutes w
 
     Z = Z0 + D^-1 B^T u,    (N + D^-1 B B^T) u = Y - B Z0
 
+Where D^-1 differs by a factor F from pixel to pixel, B^T becomes F B^T in both places.
+
 That is as many times smaller as a coarse pixel holds fine ones, and exact. Diagonalising N and D^-1 together leaves k
 scalar problems, solved side by side by conjugate gradients. (Same optimum as Wei, Dobigeon & Tourneret 2015,
 doi:10.1109/JSTSP.2015.2407855, eq. 12-18, without its periodic borders and whole-number ratios.)
@@ -83,6 +85,7 @@ def solve(
     coarse: torch.Tensor,
     trust: torch.Tensor,
     fine: torch.Tensor | None = None,
+    freedom: torch.Tensor | None = None,
     steps: int = STEPS,
     tolerance: float = TOLERANCE,
 ) -> torch.Tensor:
@@ -95,6 +98,7 @@ def solve(
         coarse: Y as coefficients, float32 [k, h, w]; anything finite where ``trust`` is 0.
         trust: share from 0 (unusable) to 1 of each coarse pixel's inverse noise variance, [h, w].
         fine: M minus what the subspace's mean gives there, [c, H, W]; None without an MSI.
+        freedom: by how much what the MSI leaves open, D^-1, varies more or less in a pixel than in others, [H, W].
         steps: most steps of conjugate gradients.
         tolerance: stop when the residual has fallen to this share in every mode.
 
@@ -107,34 +111,47 @@ def solve(
         start += weights.seen @ fine.flatten(1)
     start = start.reshape(shape)
     misfit = _mix(weights.to_modes, coarse - blur(start))
-    pull = _mix(weights.to_modes.T, _modes(misfit, weights.gains, blur, trust, steps, tolerance))
-    start += _mix(weights.spread, blur.adjoint(pull))
+    pull = _mix(weights.to_modes.T, _modes(misfit, weights.gains, blur, trust, freedom, steps, tolerance))
+    correction = blur.adjoint(pull)
+    start += _mix(weights.spread, correction if freedom is None else freedom * correction)
     return start
 
 
 def _modes(
-    misfit: torch.Tensor, gains: torch.Tensor, blur: Blur, trust: torch.Tensor, steps: int, tolerance: float
+    misfit: torch.Tensor,
+    gains: torch.Tensor,
+    blur: Blur,
+    trust: torch.Tensor,
+    freedom: torch.Tensor | None,
+    steps: int,
+    tolerance: float,
 ) -> torch.Tensor:
-    """Solve (1 / trust + gain_j B B^T) u_j = misfit_j for all modes j, [k, h, w]."""
+    """Solve (1 / trust + gain_j B F B^T) u_j = misfit_j for all modes j, [k, h, w]; F is ``freedom`` or 1."""
     root = trust.sqrt()
-    gains = gains[:, None, None]
-
-    def operate(x: torch.Tensor) -> torch.Tensor:
-        return x + gains * root * blur.gram(root * x)
-
     residual = root * misfit
-    solution, direction = torch.zeros_like(residual), residual
+    solution = torch.zeros_like(residual)
+    tiny = torch.finfo(residual.dtype).tiny
     energy = residual.square().sum(dim=(1, 2), keepdim=True)
-    goal = energy * tolerance**2 + torch.finfo(energy.dtype).tiny
+    goal = energy * tolerance**2 + tiny
+    # modes of little gain settle in a step or two, and then cost nothing any more
+    left = torch.nonzero((energy > goal).flatten()).flatten()
+    residual, direction, energy, goal, gain = (part[left] for part in (residual, residual, energy, goal, gains))
     for _ in range(steps):
-        if bool((energy <= goal).all()):
+        if not len(left):
             break
-        image = operate(direction)
-        step = energy / (direction * image).sum(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(energy.dtype).tiny)
-        solution = solution + step * direction
+        seen = root * direction
+        spread = blur.gram(seen) if freedom is None else blur(freedom * blur.adjoint(seen))
+        image = direction + gain[:, None, None] * root * spread
+        step = energy / (direction * image).sum(dim=(1, 2), keepdim=True).clamp_min(tiny)
+        solution.index_add_(0, left, step * direction)
         residual = residual - step * image
         before, energy = energy, residual.square().sum(dim=(1, 2), keepdim=True)
-        direction = residual + energy / before.clamp_min(torch.finfo(energy.dtype).tiny) * direction
+        direction = residual + energy / before.clamp_min(tiny) * direction
+        active = torch.nonzero((energy > goal).flatten()).flatten()
+        if len(active) < len(left):
+            left, residual, direction, energy, goal, gain = (
+                part[active] for part in (left, residual, direction, energy, goal, gain)
+            )
     return root * solution
 
 

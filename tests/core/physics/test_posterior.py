@@ -59,3 +59,21 @@ def test_without_trust_in_the_coarse_image_only_guess_and_msi_count():
     local = precision + response.T @ torch.diag(1 / fine_noise) @ response
     right = precision @ guess.reshape(K, -1) + (response.T / fine_noise) @ fine.reshape(2, -1)
     torch.testing.assert_close(found.reshape(K, -1), torch.linalg.solve(local, right), rtol=1e-3, atol=1e-3)
+
+
+def test_where_the_guess_has_freedom_the_coarse_image_changes_it_more():
+    blur, precision, noise, response, fine_noise, guess, fine, coarse = _problem(2, gaussian_footprint(1, 1, 4.3, 3.7))
+    freedom = torch.rand(SIZE, generator=torch.Generator().manual_seed(4)) + 0.1
+    weights = weigh(precision, noise, response, fine_noise)
+    found = solve(guess, weights, blur, coarse, torch.ones(COARSE), fine, freedom, tolerance=1e-7)
+    # minimise |Z - Z0|^2 with precision D / freedom, plus |Y - B Z|^2, as one dense system
+    pixels = SIZE[0] * SIZE[1]
+    start = solve(guess, weights, blur, coarse, torch.zeros(COARSE), fine).reshape(K, -1).double()
+    local = (precision + response.T @ torch.diag(1 / fine_noise) @ response).double()
+    held = torch.kron(local, torch.diag(1 / freedom.flatten().double()))
+    b = torch.stack([blur(plane.reshape(1, *SIZE)).reshape(-1) for plane in torch.eye(pixels)], dim=1).double()
+    inverse = torch.linalg.inv(noise.double()).contiguous()
+    matrix = held + torch.kron(inverse, (b.T @ b).contiguous())
+    right = held @ start.flatten() + (inverse @ coarse.reshape(K, -1).double() @ b).flatten()
+    expected = torch.linalg.solve(matrix, right).reshape(K, *SIZE)
+    torch.testing.assert_close(found.double(), expected, rtol=2e-3, atol=2e-3)
