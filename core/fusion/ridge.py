@@ -4,8 +4,8 @@
     c(m) = W f(m),   f(m) = (1, m_i, v_i v_j),   v = m kept within a little more than the range of the coarse pixels
 
 The fit happens at the coarse scale, where the footprint B is known through it: sum |V^T(Y - mean) - W B f(M)|^2.
-Blurring features instead of values keeps what a coarse pixel mixes apart. The degree, and the ridge of each component,
-are chosen on held-out blocks.
+Blurring features instead of values keeps what a coarse pixel mixes apart. Degree and ridge are chosen on held-out
+blocks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import torch
 
 from ..physics.blur import Blur
 
-RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
+RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 CAUTION = 1.1
 """The strongest ridge is taken whose squared held-out error is at most this many times the least: fine pixels lie
 farther out than the coarse ones that judge."""
@@ -123,17 +123,13 @@ def fit_ridge(views: Sequence[CoarseView]) -> RidgePrior:
     for degree in (1,) if len(seen) == 1 else (1, 2):
         features = Features(low - margin, high + margin, degree)
         rows = _blurred(views, features)
-        errors = torch.stack([_held_out(rows, targets, folds, ridge) for ridge in RIDGES])
-        trials.append((errors, features, rows))
-    errors, features, rows = min(trials, key=lambda trial: float(trial[0].amin(dim=0).sum()))
-    return RidgePrior(features, _solve_each(rows, targets, _strengths(errors)))
-
-
-def _strengths(errors: torch.Tensor) -> torch.Tensor:
-    """The ridge of each component, [components], from squared held-out errors [ridges, components]."""
-    allowed = errors <= CAUTION * errors.amin(dim=0)
-    ridges = torch.tensor(RIDGES, dtype=torch.float64, device=errors.device)
-    return (ridges[:, None] * allowed).amax(dim=0)
+        for ridge in RIDGES:
+            error = sum(_held_out(rows, targets, folds == fold, ridge) for fold in range(FOLDS))
+            trials.append((error, ridge, features, rows))
+    least = min(error for error, *_ in trials)
+    _, ridge, features, rows = max((t for t in trials if t[0] <= CAUTION * least), key=lambda t: (t[1], t[2].degree))
+    trust = _trust(rows, targets, folds, ridge)
+    return RidgePrior(features, trust[:, None] * _solve(rows, targets, ridge))
 
 
 def _targets(views: Sequence[CoarseView]) -> torch.Tensor:
@@ -159,24 +155,23 @@ def _solve(rows: torch.Tensor, targets: torch.Tensor, ridge: float) -> torch.Ten
     return torch.linalg.solve(gram, rows @ targets.T).T.float()
 
 
-def _solve_each(rows: torch.Tensor, targets: torch.Tensor, ridges: torch.Tensor) -> torch.Tensor:
-    """Weights with another ridge for each component: weak ones are noisy and need a strong one."""
-    weights = torch.empty(len(targets), len(rows), device=rows.device)
-    for ridge in ridges.unique().tolist():
-        chosen = ridges == ridge
-        weights[chosen] = _solve(rows, targets[chosen], ridge)
-    return weights
+def _held_out(rows: torch.Tensor, targets: torch.Tensor, aside: torch.Tensor, ridge: float) -> float:
+    if not bool(aside.any()):
+        return 0.0
+    weights = _solve(rows[:, ~aside], targets[:, ~aside], ridge)
+    return float((targets[:, aside] - weights @ rows[:, aside]).square().sum())
 
 
-def _held_out(rows: torch.Tensor, targets: torch.Tensor, folds: torch.Tensor, ridge: float) -> torch.Tensor:
-    """Squared error of each component where it was held out, float64 [components]."""
-    errors = torch.zeros(len(targets), dtype=torch.float64, device=rows.device)
+def _trust(rows: torch.Tensor, targets: torch.Tensor, folds: torch.Tensor, ridge: float) -> torch.Tensor:
+    """Factor by which held-out guesses of each coefficient are best shrunk, 0 to 1, [components]."""
+    both = power = torch.zeros(len(targets), device=targets.device)
     for fold in range(FOLDS):
-        aside = folds == fold
-        if bool(aside.any()):
-            weights = _solve(rows[:, ~aside], targets[:, ~aside], ridge)
-            errors += (targets[:, aside] - weights @ rows[:, aside]).double().square().sum(dim=1)
-    return errors
+        held = folds == fold
+        if bool(held.any()) and bool((~held).any()):
+            guess = _solve(rows[:, ~held], targets[:, ~held], ridge) @ rows[:, held]
+            both = both + (guess * targets[:, held]).sum(dim=1)
+            power = power + guess.square().sum(dim=1)
+    return torch.where(power > 0, both / power.clamp_min(1e-30), 1.0).clamp(0.0, 1.0)
 
 
 def _folds(usable: torch.Tensor) -> torch.Tensor:
