@@ -11,10 +11,8 @@ import processing
 import pytest
 from helpers import ENGINE, files_in, read_raster, write_raster
 from osgeo import gdal
-from pairs import NM, RATIO, make_pair, response, response_text
-from qgis.core import (
-    QgsProcessingException,
-)
+from pairs import CENTRES_NM, NM, RATIO, make_pair, response, response_text
+from qgis.core import QgsProcessingException, QgsProcessingFeedback
 
 pytestmark = pytest.mark.engine
 
@@ -126,6 +124,25 @@ def test_the_networks_run_and_are_near_the_truth_too(provider, table, tmp_path, 
         lines = open(made["OUTPUT_ENDMEMBERS"], encoding="utf-8").read().splitlines()
         assert len(lines) == 1 + len(NM)
         assert gdal.Open(made["OUTPUT_LATENT"]).RasterCount == len(lines[0].split(",")) - 1
+
+
+def test_a_shift_of_eight_metres_is_measured_and_corrected(provider, pair, table, tmp_path):
+    aside = write_raster(
+        tmp_path / "aside.tif", read_raster(pair.msi), -9999, CENTRES_NM, pixel_m=5, corner=(500008, 5000000)
+    )
+    values = {"HSI": pair.hsi, "MSI": aside, "SRF": table}
+    feedback = QgsProcessingFeedback()
+    made = {
+        word: processing.run(
+            "hyperres:fuse",
+            {**values, "REGISTRATION": word, "OUTPUT": str(tmp_path / f"{word}.tif")},
+            feedback=feedback,
+        )
+        for word in ("warn", "correct")
+    }
+    assert made["warn"]["SHIFT"] == pytest.approx(8, abs=0.3)
+    assert "displaced" in feedback.textLog()
+    assert error_of(made["correct"]["OUTPUT"], pair) < 0.5 * error_of(made["warn"]["OUTPUT"], pair)
 
 
 def test_a_panchromatic_fine_image(provider, pair, tmp_path):
