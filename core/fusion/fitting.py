@@ -90,7 +90,9 @@ def fit_refined(kind: str, relation: Relation, settings: FusionSettings, context
     blocks, seen_by = _learnt_from(relation, optics)
     views = coarse_views(blocks, relation.response, subspace, seen_by)
     noise = Noise(subspace.noise, _fine_noise(relation.blocks))
-    trials: dict[str, tuple[Prior, Prior]] = {"fuse": (fit_ridge(_without(views)), fit_ridge(views))}
+    trials: dict[str, tuple[Prior, Prior]] = {
+        "fuse": (fit_ridge(_without(views), noise.fine), fit_ridge(views, noise.fine))
+    }
     endmembers = None
     if kind != "fuse":
         generator = context.generator()

@@ -24,6 +24,7 @@ CAUTION = 1.1
 farther out than the coarse ones that judge."""
 BEYOND = 0.5
 """How far products of bands are carried beyond the range of the coarse pixels, as a share of it."""
+NOISE_PIXELS = 4096
 FOLDS = 4
 FOLD_BLOCK = 3
 """Coarse pixels along the side of the blocks that are held out together: neighbours share their light."""
@@ -108,11 +109,12 @@ class CoarseView:
     usable: torch.Tensor
 
 
-def fit_ridge(views: Sequence[CoarseView]) -> RidgePrior:
+def fit_ridge(views: Sequence[CoarseView], fine_noise: torch.Tensor) -> RidgePrior:
     """Fit the baseline.
 
     Args:
         views: blocks of the pair.
+        fine_noise: variance of each MSI band's noise, [msi_bands].
     """
     seen = torch.cat([view.seen[:, view.usable] for view in views], dim=1)
     low, high = seen.amin(dim=1), seen.amax(dim=1)
@@ -122,14 +124,15 @@ def fit_ridge(views: Sequence[CoarseView]) -> RidgePrior:
     # a single band's square, blurred, is mostly local contrast: it would fit that instead of colour
     for degree in (1,) if len(seen) == 1 else (1, 2):
         features = Features(low - margin, high + margin, degree)
-        rows = _blurred(views, features)
+        rows, noise = _blurred(views, features), _feature_noise(views, features, fine_noise)
         for ridge in RIDGES:
-            error = sum(_held_out(rows, targets, folds == fold, ridge) for fold in range(FOLDS))
-            trials.append((error, ridge, features, rows))
+            error = sum(_held_out(rows, targets, folds == fold, ridge, noise) for fold in range(FOLDS))
+            trials.append((error, ridge, features, rows, noise))
     least = min(error for error, *_ in trials)
-    _, ridge, features, rows = max((t for t in trials if t[0] <= CAUTION * least), key=lambda t: (t[1], t[2].degree))
-    trust = _trust(rows, targets, folds, ridge)
-    return RidgePrior(features, trust[:, None] * _solve(rows, targets, ridge))
+    allowed = (trial for trial in trials if trial[0] <= CAUTION * least)
+    _, ridge, features, rows, noise = max(allowed, key=lambda trial: (trial[1], trial[2].degree))
+    trust = _trust(rows, targets, folds, ridge, noise)
+    return RidgePrior(features, trust[:, None] * _solve(rows, targets, ridge, noise))
 
 
 def _targets(views: Sequence[CoarseView]) -> torch.Tensor:
@@ -148,27 +151,46 @@ def _blurred(views: Sequence[CoarseView], features: Features) -> torch.Tensor:
     return torch.cat(rows, dim=1)
 
 
-def _solve(rows: torch.Tensor, targets: torch.Tensor, ridge: float) -> torch.Tensor:
+def _feature_noise(views: Sequence[CoarseView], features: Features, fine_noise: torch.Tensor) -> torch.Tensor:
+    """Covariance of what the MSI's noise does to the features of a fine pixel, float64 [features, features].
+
+    Coarse features are averages and have next to none of it, but fine pixels are what is to be predicted: weights that
+    live on small differences between bands pay for it with W C W^T.
+    """
+    pixels = torch.cat([view.msi.flatten(1) for view in views], dim=1)
+    pixels = pixels[:, :: max(1, pixels.shape[1] // NOISE_PIXELS)]
+    # a fixed pattern of signs is noise enough for a covariance, and the same every time
+    signs = torch.sign(torch.sin(torch.arange(pixels.numel(), dtype=torch.float64) * 12.9898 + 0.5)).to(pixels)
+    noisy = pixels + signs.reshape(pixels.shape) * fine_noise.sqrt()[:, None]
+    change = (features(noisy) - features(pixels)).double()
+    return change @ change.T / change.shape[1]
+
+
+def _solve(rows: torch.Tensor, targets: torch.Tensor, ridge: float, noise: torch.Tensor) -> torch.Tensor:
     rows, targets = rows.double(), targets.double()
-    gram = rows @ rows.T
+    gram = rows @ rows.T + rows.shape[1] * noise
     gram += ridge * torch.diag(gram.diagonal())
     return torch.linalg.solve(gram, rows @ targets.T).T.float()
 
 
-def _held_out(rows: torch.Tensor, targets: torch.Tensor, aside: torch.Tensor, ridge: float) -> float:
+def _held_out(
+    rows: torch.Tensor, targets: torch.Tensor, aside: torch.Tensor, ridge: float, noise: torch.Tensor
+) -> float:
     if not bool(aside.any()):
         return 0.0
-    weights = _solve(rows[:, ~aside], targets[:, ~aside], ridge)
+    weights = _solve(rows[:, ~aside], targets[:, ~aside], ridge, noise)
     return float((targets[:, aside] - weights @ rows[:, aside]).square().sum())
 
 
-def _trust(rows: torch.Tensor, targets: torch.Tensor, folds: torch.Tensor, ridge: float) -> torch.Tensor:
+def _trust(
+    rows: torch.Tensor, targets: torch.Tensor, folds: torch.Tensor, ridge: float, noise: torch.Tensor
+) -> torch.Tensor:
     """Factor by which held-out guesses of each coefficient are best shrunk, 0 to 1, [components]."""
     both = power = torch.zeros(len(targets), device=targets.device)
     for fold in range(FOLDS):
         held = folds == fold
         if bool(held.any()) and bool((~held).any()):
-            guess = _solve(rows[:, ~held], targets[:, ~held], ridge) @ rows[:, held]
+            guess = _solve(rows[:, ~held], targets[:, ~held], ridge, noise) @ rows[:, held]
             both = both + (guess * targets[:, held]).sum(dim=1)
             power = power + guess.square().sum(dim=1)
     return torch.where(power > 0, both / power.clamp_min(1e-30), 1.0).clamp(0.0, 1.0)
