@@ -146,8 +146,9 @@ def test_a_shift_of_eight_metres_is_measured_and_corrected(provider, pair, table
 
 
 def test_a_panchromatic_fine_image(provider, pair, tmp_path):
+    """The help says to take SpectraMorph for these."""
     pan = write_raster(tmp_path / "pan.tif", read_raster(pair.msi)[:3].mean(axis=0, keepdims=True), -9999, pixel_m=5)
-    made = processing.run("hyperres:fuse", {"HSI": pair.hsi, "MSI": pan, "OUTPUT": str(tmp_path / "out.tif")})
+    made = processing.run("hyperres:spectramorph", {"HSI": pair.hsi, "MSI": pan, "OUTPUT": str(tmp_path / "out.tif")})
     assert error_of(made["OUTPUT"], pair) < 0.8 * error_of_coarse(pair)
 
 
