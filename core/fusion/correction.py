@@ -31,7 +31,7 @@ MOST_STRAIN = 25.0
 """Errors five times as large as usual say all there is to say: the model does not hold there."""
 FREEDOM = (0.05, 20.0)
 """Least and most of what brightness does to the variance of a guess."""
-DECAY_COARSE = 4
+DECAY_COARSE = 6
 """Coarse pixels after which what happens at a tile's border no longer matters."""
 
 
@@ -45,6 +45,7 @@ class Correction:
         weights: of the posterior.
         response: what the MSI sees of the coefficients, [msi_bands, components].
         grey: what it sees of the mean spectrum, [msi_bands].
+        carried: share of each coefficient's coarse error that is signal and no noise, [components].
         spread: variance of the guess's coarse errors, [components].
         variance: mean over bands of the posterior's variance per pixel, without the ensemble's.
     """
@@ -54,6 +55,7 @@ class Correction:
     weights: Weights
     response: torch.Tensor
     grey: torch.Tensor
+    carried: torch.Tensor
     spread: torch.Tensor
     variance: float
 
@@ -82,15 +84,31 @@ class Correction:
         if aside is not None:
             trust = torch.where(aside, 0.0, trust)
         coarse = subspace.project(block.hsi, blur.coverage if self.zeros_outside else None)
-        return solve(guess, self.weights, blur, coarse, trust, fine, self.freedom(block.msi))
+        freedom = self.freedom(guess, subspace)
+        guess = guess + self._carried(coarse - blur(guess), freedom, trust, blur, block)
+        return solve(guess, self.weights, blur, coarse, trust, fine, freedom)
 
-    def freedom(self, msi: torch.Tensor) -> torch.Tensor:
+    def freedom(self, guess: torch.Tensor, subspace: Subspace) -> torch.Tensor:
         """How much more or less the guess may vary in a pixel than in one of usual brightness, [H, W].
 
         Reflectances err by a share of themselves rather than by an amount: what the coarse image shows beyond the guess
-        belongs to the bright pixels rather than to the water among them.
+        belongs to the bright pixels rather than to the water among them. Bright is what the guess says of all bands:
+        vegetation is dark to a camera that sees no infrared.
         """
-        return (msi.abs().mean(dim=0) / self.grey.abs().mean().clamp_min(1e-12)).clamp(*FREEDOM)
+        usual = subspace.mean.mean()
+        grey = usual + torch.einsum("k,khw->hw", subspace.basis.mean(dim=0), guess)
+        return (grey / usual.clamp_min(1e-12)).clamp(*FREEDOM)
+
+    def _carried(
+        self, missing: torch.Tensor, freedom: torch.Tensor, trust: torch.Tensor, blur: Blur, block: PairBlock
+    ) -> torch.Tensor:
+        """What the coarse image shows beyond the guess, spread smoothly and in proportion to ``freedom``.
+
+        What a guess lacks, its neighbours lack as well; the finer part is the posterior's work.
+        """
+        share = self.carried[:, None, None] * missing / blur(freedom[None]).clamp_min(LEAST_CARRIED * FREEDOM[0])
+        usable = (trust > 0) & (blur.coverage > LEAST_CARRIED)
+        return freedom * upsample(share, usable.float(), block.placement, block.fine_shape)
 
     def strain(self, guess: torch.Tensor, block: PairBlock, subspace: Subspace) -> torch.Tensor:
         """How much worse the guess is around each pixel than on average: ratio of squared coarse errors, [H, W].
@@ -122,6 +140,7 @@ class Correction:
             self.weights.to(device),
             self.response.to(device),
             self.grey.to(device),
+            self.carried.to(device),
             self.spread.to(device),
             self.variance,
         )
@@ -138,6 +157,7 @@ class Correction:
             **named,
             "response": self.response,
             "grey": self.grey,
+            "carried": self.carried,
             "errors": self.spread,
         }
 
@@ -153,6 +173,7 @@ class Correction:
             weights,
             tensors["response"],
             tensors["grey"],
+            tensors["carried"],
             tensors["errors"],
             variance,
         )
@@ -203,8 +224,9 @@ def make_correction(
     coarse_noise = torch.eye(len(variance), dtype=torch.float64, device=variance.device) * max(noise.coarse, 1e-12)
     weights = weigh(torch.diag(1.0 / variance), coarse_noise, seen, noise.fine)
     left = float(weights.spread.diagonal().sum()) / len(subspace.mean) + subspace.noise
+    carried = (1.0 - noise.coarse / spread.clamp_min(1e-20)).clamp(0.0, 1.0).float()
     grey = response @ subspace.mean
-    return Correction(footprint, zeros_outside, weights, seen, grey, spread.float(), left)
+    return Correction(footprint, zeros_outside, weights, seen, grey, carried, spread.float(), left)
 
 
 def coarse_errors(

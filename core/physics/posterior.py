@@ -27,8 +27,8 @@ import torch
 if TYPE_CHECKING:
     from .blur import Blur
 
-STEPS = 60
-TOLERANCE = 3e-3
+STEPS = 200
+TOLERANCE = 0.03
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ def solve(
         fine: M minus what the subspace's mean gives there, [c, H, W]; None without an MSI.
         freedom: by how much what the MSI leaves open, D^-1, varies more or less in a pixel than in others, [H, W].
         steps: most steps of conjugate gradients.
-        tolerance: stop when the residual has fallen to this share in every mode.
+        tolerance: stop when every mode is solved to this share of the coarse noise's standard deviation, which does not
+            depend on how the image is cut into tiles.
 
     Returns:
         Z, float32 [k, H, W].
@@ -132,7 +133,7 @@ def _modes(
     solution = torch.zeros_like(residual)
     tiny = torch.finfo(residual.dtype).tiny
     energy = residual.square().sum(dim=(1, 2), keepdim=True)
-    goal = energy * tolerance**2 + tiny
+    goal = torch.full_like(energy, tolerance**2 * max(float(trust.sum()), 1.0)) + tiny
     # modes of little gain settle in a step or two, and then cost nothing any more
     left = torch.nonzero((energy > goal).flatten()).flatten()
     residual, direction, energy, goal, gain = (part[left] for part in (residual, residual, energy, goal, gains))

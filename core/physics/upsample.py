@@ -11,6 +11,11 @@ SHARPNESS = -0.5
 """Keys' cubic convolution (doi:10.1109/TASSP.1981.1163711), exact for parabolas."""
 
 
+LEAST_KNOWN = 0.25
+"""Share of a place's neighbours that must count for its value to be taken in full."""
+GAP = 5
+
+
 def upsample(
     coarse: torch.Tensor, weight: torch.Tensor, placement: Placement, fine_shape: tuple[int, int]
 ) -> torch.Tensor:
@@ -29,11 +34,20 @@ def upsample(
     across = _matrix(placement.col, placement.ratio_x, fine_shape[1], coarse.shape[2], coarse.device)
     if bool((weight == 1.0).all()):
         return (down @ coarse) @ across.T
-    # negative lobes over gaps would divide by next to nothing: linear weights say how much of a place is known
+    # negative lobes over gaps would divide by next to nothing, so gaps are filled first, from their neighbours only
     soft = _matrix(placement.row, placement.ratio_y, fine_shape[0], coarse.shape[1], coarse.device, cubic=False)
     side = _matrix(placement.col, placement.ratio_x, fine_shape[1], coarse.shape[2], coarse.device, cubic=False)
-    known = (soft @ weight) @ side.T
-    return ((soft @ (coarse * weight)) @ side.T) / known.clamp_min(0.25)
+    known = ((soft @ weight) @ side.T / LEAST_KNOWN).clamp_max(1.0)
+    return known * ((down @ _filled(coarse, weight)) @ across.T)
+
+
+def _filled(coarse: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """The images with what counts little replaced by the mean of what counts around it, [planes, h, w]."""
+    box = torch.ones(1, 1, GAP, GAP, dtype=coarse.dtype, device=coarse.device)
+    sums = torch.nn.functional.conv2d((coarse * weight)[:, None], box, padding=GAP // 2)[:, 0]
+    count = torch.nn.functional.conv2d(weight[None, None], box, padding=GAP // 2)[0, 0]
+    around = sums / count.clamp_min(1e-6)
+    return weight * coarse + (1.0 - weight) * around
 
 
 def _matrix(

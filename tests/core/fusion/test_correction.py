@@ -101,9 +101,6 @@ def test_correction_beats_regression_and_meets_both_inputs_within_their_noise():
     assert float((blur(fused) - block.hsi).square().mean().sqrt()) < 2 * NOISE
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the solver stops early for speed, and by the size of the tile: 1.3 % on this scene"
-)
 def test_tiles_make_no_seams():
     _, sample = _sample()
     block, model = sample.blocks[0], _fuse(sample)
