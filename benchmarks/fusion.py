@@ -120,8 +120,8 @@ def _classical(options: argparse.Namespace) -> None:
             psnr, sam = (np.mean([s[n] for s in scores]) for n in ("psnr_bands", "sam"))
             print(f"{name:<13}{method:<16}{psnr:6.1f}{sam:7.2f}{np.mean([r[1] for r in results]):8.2f}", flush=True)
     print(
-        "Records of P1 are on another scale of reflectance than these cases: bicubic interpolation scores 21.8 here on\n"
-        "jasper P1 and 21.7 on pavia P1. Compare the gain over it there, not the figures."
+        "Records of P1 are on another scale of reflectance than these cases: bicubic interpolation scores 21.8 here\n"
+        "on jasper P1 and 21.7 on pavia P1. Compare the gain over it there, not the figures."
     )
 
 
