@@ -72,7 +72,10 @@ def _of_sensor(
 ) -> Response:
     bands, warnings = match_bands(sensor, msi_table), []
     if bands is None:
-        candidates, _ = covered_bands(sensor, tuple(range(len(sensor.bands))), hsi_table)
+        # a stack of several bands hardly holds the panchromatic one, which resembles all of them
+        colours = tuple(i for i, band in enumerate(sensor.bands) if not band.is_pan or len(msi_table) == 1)
+        kept, _ = covered_bands(sensor, colours, hsi_table)
+        candidates = tuple(colours[i] for i in kept)
         srf, _ = srf_of_sensor(sensor, candidates, hsi_table)
         chosen, worst = match_by_correlation(srf.matrix, hsi_pixels, msi_pixels)
         bands = tuple(candidates[i] for i in chosen)
