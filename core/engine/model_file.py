@@ -52,7 +52,13 @@ def load_model(path: Path, method: Restorer[Saved]) -> Saved:
         raise InputError(f"The model {path} has format {header.get('format')}; this version reads format {FORMAT}.")
     if header["method"] != method.name:
         raise InputError(f"The model {path} was made by {header['method']!r} and cannot be used for {method.name!r}.")
-    return method.restore(header["model"], tensors, _table(header["bands"]))
+    try:
+        return method.restore(header["model"], tensors, _table(header["bands"]))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise InputError(
+            f"The model {path} lacks something or holds what does not fit together: it is damaged or was made by "
+            "another version of HyperRes, so fit it anew."
+        ) from error
 
 
 def check_compatible(model: Savable, table: BandTable) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+import safetensors.torch
 from scipy.ndimage import gaussian_filter
 
 from hyperres.core.engine.job import Job
@@ -224,6 +225,12 @@ def test_models_that_do_not_fit_are_refused(pair, tmp_path, few_steps):
     whole = model.read_bytes()
     damaged = {"cut": whole[: len(whole) // 2], "empty": b"", "pickle": pickle.dumps({"a": 1}), "text": b"model"}
     cases = [(msi, "spectralift", whole), (fewer, "fuse", whole), (moved, "fuse", whole)]
+    tensors = safetensors.torch.load(whole)
+    header = {"hyperres": safetensors.safe_open(str(model), "pt").metadata()["hyperres"]}
+    tensors.pop("estimator.mean")
+    damaged["without a tensor"] = safetensors.torch.save(tensors, header)
+    newer = {"hyperres": header["hyperres"].replace('"format": 1', '"format": 99')}
+    damaged["newer"] = safetensors.torch.save(safetensors.torch.load(whole), newer)
     cases += [(msi, "fuse", content) for content in damaged.values()]
     for number, (image, method, content) in enumerate(cases):
         file = tmp_path / f"case{number}.safetensors"
