@@ -6,6 +6,7 @@ from __future__ import annotations
 import torch
 
 from ...errors import InputError
+from ...sensors.match import band_words
 from ..pair import PairBlock, PairSample
 from .averaging import area_average
 
@@ -46,8 +47,8 @@ def check_usable(sample: PairSample) -> tuple[str, ...]:
         sentences.append(
             f"The multispectral image is zero in {empty:.0%} of its pixels: if 0 means nodata there, declare it so."
         )
-    for name, band in zip(sample.msi_table.names, pixels):
-        sentences += _look_at_band(name, band)
+    for i, band in enumerate(pixels):
+        sentences += _look_at_band(band_words(sample.msi_table, i), band)
     return tuple(sentences)
 
 
@@ -71,22 +72,22 @@ def check_same_scene(correlation: torch.Tensor, aligned: bool = True) -> None:
 
 
 def _look_at_band(name: str, band: torch.Tensor) -> list[str]:
-    """Check one MSI band's valid values."""
+    """Check one MSI band's valid values; ``name`` is the band in words."""
     low, high = band.min(), band.max()
     if low == high:
         raise InputError(
-            f"Band {name} of the multispectral image has the value {float(low):g} everywhere: leave the band out, or "
+            f"{name} of the multispectral image has the value {float(low):g} everywhere: leave the band out, or "
             "choose another image."
         )
     saturated = _share(band == high)
     if saturated >= SPOILT:
         raise InputError(
-            f"Band {name} of the multispectral image is saturated: {saturated:.0%} of its pixels have the largest "
+            f"{name} of the multispectral image is saturated: {saturated:.0%} of its pixels have the largest "
             f"value, {float(high):g}; choose an image that is not overexposed."
         )
     if saturated >= SUSPICIOUS:
         return [
-            f"Band {name} of the multispectral image seems to be saturated: {saturated:.0%} of its pixels have the "
+            f"{name} of the multispectral image seems to be saturated: {saturated:.0%} of its pixels have the "
             f"largest value, {float(high):g}, and will come out too dark."
         ]
     return []

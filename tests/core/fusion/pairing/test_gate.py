@@ -50,7 +50,7 @@ def test_values_piled_up_at_the_largest(share, refused):
     msi = scene()
     msi[1, : round(40 * share)] = 2.55
     if refused:
-        with pytest.raises(InputError, match=r"Band b2 .* saturated: 70%.*2\.55"):
+        with pytest.raises(InputError, match=r"Band 2 .* saturated: 70%.*2\.55"):
             check_usable(sample(msi))
     else:
         assert "b2" in check_usable(sample(msi))[0]
@@ -59,7 +59,7 @@ def test_values_piled_up_at_the_largest(share, refused):
 def test_a_constant_band_is_named():
     msi = scene()
     msi[2] = 0.0
-    with pytest.raises(InputError, match=r"Band b3 .* value 0 everywhere"):
+    with pytest.raises(InputError, match=r"Band 3 .* value 0 everywhere"):
         check_usable(sample(msi))
 
 
