@@ -28,15 +28,23 @@ def aside(usable: torch.Tensor) -> torch.Tensor:
     return (rows[:, None] + 2 * cols[None]) % FOLDS == 0
 
 
-def guess_of(prior: Prior, block: PairBlock, subspace: Subspace) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """A prior's coefficients for a block and their variance between members, [components, H, W]."""
-    shape = block.msi.shape[1:]
-    context = None
-    if prior.context_planes:
-        coarse = subspace.project(block.hsi)[: prior.context_planes]
-        context = under(coarse, block.placement, *shape).flatten(1)
-    mean, variance = prior.predict(block.msi.flatten(1), context)
-    return mean.reshape(-1, *shape), None if variance is None else variance.reshape(-1, *shape)
+def guess_of(prior: Prior, block: PairBlock, subspace: Subspace) -> torch.Tensor:
+    """A prior's coefficients for a block, [components, H, W]."""
+    return prior.predict(block.msi.flatten(1), _context(prior, block, subspace)).reshape(-1, *block.fine_shape)
+
+
+def spread_of(prior: Prior, block: PairBlock, subspace: Subspace) -> torch.Tensor | None:
+    """Their variance between the members of an ensemble, [components, H, W], or None."""
+    spread = prior.spread(block.msi.flatten(1), _context(prior, block, subspace))
+    return None if spread is None else spread.reshape(-1, *block.fine_shape)
+
+
+def _context(prior: Prior, block: PairBlock, subspace: Subspace) -> torch.Tensor | None:
+    """What a prior needs to know of the coarse pixels, [context_planes, fine pixels]."""
+    if not prior.context_planes:
+        return None
+    coarse = subspace.project(block.hsi)[: prior.context_planes]
+    return under(coarse, block.placement, *block.fine_shape).flatten(1)
 
 
 def judge(
@@ -62,7 +70,7 @@ def judge(
     squares, angles, count = 0.0, 0.0, 0
     for block in blocks[:JUDGED_BLOCKS]:
         fold = aside(block.hsi_valid)
-        fine = guess_of(prior, block, subspace)[0]
+        fine = guess_of(prior, block, subspace)
         if correction is not None:
             fine = correction.apply(fine, block, subspace, fold)
         errors, usable = coarse_errors(fine, block, subspace, footprint, zeros_outside)

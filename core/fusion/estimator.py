@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import torch
 
-from .contest import guess_of
+from .contest import guess_of, spread_of
 from .correction import DECAY_COARSE, Correction
 from .network_prior import NetworkPrior
 from .pair import PairBlock
@@ -70,7 +70,6 @@ class SubspaceEstimate:
         core: rows and columns of the block that it covers.
         coefficients: [components, rows, columns] of the core.
         guess: the prior's, [components, H, W] of the block.
-        spread: variance between members of an ensemble, likewise, or None.
     """
 
     estimator: SubspaceEstimator
@@ -78,7 +77,6 @@ class SubspaceEstimate:
     core: tuple[slice, slice]
     coefficients: torch.Tensor
     guess: torch.Tensor
-    spread: torch.Tensor | None
 
     def cube(self, bands: list[int] | None) -> torch.Tensor:
         """See :class:`Estimate`."""
@@ -92,8 +90,9 @@ class SubspaceEstimate:
         else:
             strain = maker.correction.strain(self.guess, self.block, maker.subspace)[rows, cols]
             variance = strain * maker.correction.variance
-        if self.spread is not None:
-            variance = variance + self.spread[:, rows, cols].sum(dim=0) / len(maker.subspace.mean)
+        spread = spread_of(maker.prior, self.block, maker.subspace)
+        if spread is not None:
+            variance = variance + spread[:, rows, cols].sum(dim=0) / len(maker.subspace.mean)
         return variance.sqrt()
 
 
@@ -117,10 +116,10 @@ class SubspaceEstimator:
 
     def estimate(self, block: PairBlock, core: tuple[slice, slice]) -> SubspaceEstimate:
         """See :class:`Estimator`."""
-        guess, spread = guess_of(self.prior, block, self.subspace)
+        guess = guess_of(self.prior, block, self.subspace)
         rows, cols = core
         corrected = guess if self.correction is None else self.correction.apply(guess, block, self.subspace)
-        return SubspaceEstimate(self, block, core, corrected[:, rows, cols], guess, spread)
+        return SubspaceEstimate(self, block, core, corrected[:, rows, cols], guess)
 
     def to(self, device: torch.device) -> SubspaceEstimator:
         """The same on a device."""

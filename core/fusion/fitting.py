@@ -266,7 +266,7 @@ def _fine_noise(blocks: Sequence[PairBlock]) -> torch.Tensor:
 
 def _errors(prior: Prior, block: PairBlock, subspace: Subspace, optics: Optics) -> torch.Tensor:
     """A prior's coarse errors where they can be judged, [components, pixels]."""
-    guess = guess_of(prior, block, subspace)[0]
+    guess = guess_of(prior, block, subspace)
     errors, usable = coarse_errors(guess, block, subspace, optics.footprint, optics.zeros_outside)
     return errors[:, usable]
 

@@ -22,9 +22,7 @@ class Prior(Protocol):
     context_planes: int
     parameters: int
 
-    def predict(
-        self, msi: torch.Tensor, context: torch.Tensor | None = None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def predict(self, msi: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
         """Guess the coefficients of pixels.
 
         Args:
@@ -32,9 +30,12 @@ class Prior(Protocol):
             context: coefficients of the coarse pixels under them, [context_planes, pixels].
 
         Returns:
-            coefficients [components, pixels], and the variance between members of an ensemble, [components, pixels], or
-            None.
+            [components, pixels].
         """
+        ...
+
+    def spread(self, msi: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor | None:
+        """Variance between the members of an ensemble, [components, pixels]; None where there is no ensemble."""
         ...
 
     def to(self, device: torch.device) -> Prior:

@@ -24,6 +24,7 @@ import torch
 
 from ..engine.method import Context
 from .contest import aside
+from .distillation import distil
 from .network_prior import NetworkPrior
 from .networks import BatchedLen, BatchedSin
 from .pair import PairBlock
@@ -40,6 +41,8 @@ SEEN_WEIGHT = 0.3
 MOST_NOISE = 0.01
 """Noise is taken to be at most this share of a band's root mean square: texture passes for noise in busy images, and
 too much of it costs more accuracy than it brings."""
+PUPIL_WORK = 500
+"""What teaching the pupil costs, in steps of one network."""
 PAN_PLANES = 8
 PAN_BLOCK = 2
 """Side of the blocks whose mean stands for the coarse pixel in training."""
@@ -56,12 +59,14 @@ class Recipe:
 
     Attributes:
         make: the network.
+        pupil: the smaller one that is taught what the ensemble says.
         members: of the ensemble.
         steps: lengths of training to choose from, rising.
         peak: highest learning rate.
     """
 
     make: Maker
+    pupil: Maker
     members: int
     steps: tuple[int, ...]
     peak: float = 1e-2
@@ -161,8 +166,8 @@ class Trained:
     """What training gave.
 
     Attributes:
-        prior: the ensemble, in the units of the data.
-        pilot: the best network among those that did not see the pixels kept aside; the ensemble where there were none.
+        prior: what the ensemble says, in the units of the data.
+        pilot: the best network among those that did not see the pixels kept aside; the prior where there were none.
     """
 
     prior: NetworkPrior
@@ -178,7 +183,7 @@ def fit_ensemble(lesson: Lesson, recipe: Recipe, generator: torch.Generator, con
         generator: draws first weights, batches and noise.
         context: is told the progress and asked whether to stop.
     """
-    work = sum(recipe.steps) + recipe.members * recipe.steps[-1]
+    work = sum(recipe.steps) + recipe.members * recipe.steps[-1] + PUPIL_WORK
     done = 0.0
     best, steps = float("inf"), recipe.steps[0]
     pilot = None
@@ -190,10 +195,17 @@ def fit_ensemble(lesson: Lesson, recipe: Recipe, generator: torch.Generator, con
         error = _held_out(network, lesson)
         if error < best:
             best, steps, pilot = error, length, network
-    network = _train(lesson, recipe, recipe.members, steps, generator, _part(context, done / work, 1 - done / work))
-    _fold(network, lesson.scale)
+    share = (work - PUPIL_WORK - done) / work
+    network = _train(lesson, recipe, recipe.members, steps, generator, _part(context, done / work, share))
+    rest = _part(context, 1 - PUPIL_WORK / work, PUPIL_WORK / work)
+    pixels = torch.cat([lesson.seen, lesson.fine], dim=1) / lesson.scale
+    pupil = recipe.pupil(len(pixels), len(lesson.target), 1, generator)
+    pupil.to(pixels.device)
+    distil(network, pupil, pixels, recipe.peak, generator, rest)
+    for trained in (network, pupil):
+        _fold(trained, lesson.scale)
     context.on_message(f"Trained {recipe.members} networks side by side for {steps} steps.")
-    prior = NetworkPrior(network, lesson.context_planes)
+    prior = NetworkPrior(pupil, lesson.context_planes, network)
     if pilot is None:
         return Trained(prior, prior)
     _fold(pilot, lesson.scale)

@@ -68,9 +68,12 @@ class RidgePrior:
         self.parameters = weights.numel()
         self.name = "linear regression" if features.degree == 1 else "quadratic regression"
 
-    def predict(self, msi: torch.Tensor, context: torch.Tensor | None = None) -> tuple[torch.Tensor, None]:
+    def predict(self, msi: torch.Tensor, context: torch.Tensor | None = None) -> torch.Tensor:
         """See :class:`core.fusion.prior.Prior`."""
-        return self.weights @ self.features(msi), None
+        return self.weights @ self.features(msi)
+
+    def spread(self, msi: torch.Tensor, context: torch.Tensor | None = None) -> None:
+        """See :class:`core.fusion.prior.Prior`."""
 
     def to(self, device: torch.device) -> RidgePrior:
         """The same on a device."""

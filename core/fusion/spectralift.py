@@ -10,10 +10,17 @@ from __future__ import annotations
 import torch
 
 from ..engine.method import Context
-from .networks import BatchedSin
+from .networks import BatchedLen, BatchedSin
 from .refined import Lesson, Recipe, Trained, fit_ensemble
 
-RECIPE = Recipe(BatchedSin, members=3, steps=(600, 900))
+PUPIL_WIDTH = 24
+
+
+def _pupil(inputs: int, outputs: int, members: int, generator: torch.Generator) -> BatchedSin | BatchedLen:
+    return BatchedSin(inputs, outputs, members, generator, PUPIL_WIDTH)
+
+
+RECIPE = Recipe(BatchedSin, _pupil, members=3, steps=(600, 900))
 
 
 def fit_sin(lesson: Lesson, generator: torch.Generator, context: Context) -> Trained:

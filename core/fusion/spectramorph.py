@@ -29,7 +29,7 @@ def _make(inputs: int, outputs: int, members: int, generator: torch.Generator) -
 
 
 # one hidden layer learns slowly at the published rate and stays stable at four times as much
-RECIPE = Recipe(_make, members=3, steps=(600, 1500), peak=4e-2)
+RECIPE = Recipe(_make, _make, members=3, steps=(600, 1500), peak=4e-2)
 
 
 def fit_len(lesson: Lesson, generator: torch.Generator, context: Context) -> Trained:

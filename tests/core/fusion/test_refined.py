@@ -53,7 +53,7 @@ def predict(prior, block, subspace):
     if prior.context_planes:
         coarse = subspace.project(block.hsi)[: prior.context_planes]
         context = under(coarse, block.placement, *block.fine_shape).flatten(1)
-    return subspace.expand(prior.predict(block.msi.flatten(1), context)[0].view(-1, *block.fine_shape))
+    return subspace.expand(prior.predict(block.msi.flatten(1), context).view(-1, *block.fine_shape))
 
 
 def psnr(a, b):
@@ -114,7 +114,7 @@ def test_where_there_is_nothing_to_learn_training_stays_short():
     lesson = lesson_of(block, response)[1]
     shuffled = replace(lesson, target=lesson.target[:, torch.randperm(256, generator=rng(7))])
     told = []
-    recipe = Recipe(BatchedSin, 1, (20, 800))
+    recipe = Recipe(BatchedSin, BatchedSin, 1, (20, 800))
     fit_ensemble(shuffled, recipe, rng(), Context(CPU, on_message=told.append))
     fit_ensemble(lesson, recipe, rng(), Context(CPU, on_message=told.append))
     assert " 20 steps" in told[0]
@@ -124,7 +124,7 @@ def test_where_there_is_nothing_to_learn_training_stays_short():
 def test_the_pilot_has_not_seen_what_was_kept_aside():
     _, block, response = make_pair()
     lesson = lesson_of(block, response)[1]
-    recipe = Recipe(BatchedLen, 1, (60,))
+    recipe = Recipe(BatchedLen, BatchedLen, 1, (60,))
     poisoned = torch.where(lesson.aside, 9.0, lesson.target)
     pilots = [
         fit_ensemble(replace(lesson, target=target), recipe, rng(), CONTEXT).pilot
@@ -153,23 +153,48 @@ def test_training_can_be_cancelled():
         fit_ensemble(lesson_of(block, response)[1], SIN, rng(), Context(CPU, is_cancelled=lambda: True))
 
 
-@pytest.mark.parametrize("network", [BatchedSin(4, 6, 3, rng(), width=8), BatchedLen(4, 6, 3, rng(), width=8)])
-def test_the_prior_is_mean_and_variance_of_its_members(network, monkeypatch):
+@BOTH
+def test_the_pupil_says_what_its_teachers_say_for_a_fraction_of_their_work(recipe):
+    _, block, response = make_pair()
+    lesson = lesson_of(block, response)[1]
+    prior = fit_ensemble(lesson, replace(recipe, steps=(300,)), rng(2), CONTEXT).prior
+    pixels = block.msi.flatten(1)
+    answers = prior.ensemble(pixels).detach().mean(dim=0)
+    wrong = (prior.predict(pixels) - answers).square().sum()
+    assert float(wrong / answers.var(dim=1, unbiased=False).sum()) < 0.01 * pixels.shape[1]
+    assert prior.parameters <= prior.ensemble.members * prior.ensemble.parameters_per_member / recipe.members
+
+
+@pytest.mark.parametrize("kind", [BatchedSin, BatchedLen])
+def test_the_prior_is_its_network_and_the_variance_of_the_ensemble(kind, monkeypatch):
     monkeypatch.setattr(network_prior, "CHUNK", 7)
+    network, ensemble = kind(4, 6, 1, rng(1), width=4), kind(4, 6, 3, rng(2), width=8)
     pixels = torch.rand(4, 50, generator=rng(4))
-    mean, variance = NetworkPrior(network).predict(pixels)
-    members = network(pixels).detach()
-    assert torch.allclose(mean, members.mean(dim=0), atol=1e-6)
-    assert torch.allclose(variance, members.var(dim=0, unbiased=False), atol=1e-6)
+    prior = NetworkPrior(network, ensemble=ensemble)
+    assert torch.allclose(prior.predict(pixels), network(pixels).detach()[0], atol=1e-6)
+    members = ensemble(pixels).detach()
+    assert torch.allclose(prior.spread(pixels), members.var(dim=0, unbiased=False), atol=1e-6)
+    assert NetworkPrior(network).spread(pixels) is None
 
 
-@pytest.mark.parametrize("network", [BatchedSin(5, 6, 2, rng(), width=8), BatchedLen(5, 6, 2, rng(), width=8)])
-def test_a_restored_prior_predicts_the_same(network):
-    prior = NetworkPrior(network, context_planes=1)
+@pytest.mark.parametrize("kind", [BatchedSin, BatchedLen])
+def test_a_restored_prior_predicts_the_same(kind):
+    prior = NetworkPrior(kind(5, 6, 1, rng(1), width=4), 1, kind(5, 6, 2, rng(), width=8))
     msi, context = torch.rand(4, 9, generator=rng(4)), torch.rand(1, 9, generator=rng(5))
     for other in (NetworkPrior.restore(prior.header(), prior.tensors()), prior.to(CPU)):
-        assert all(torch.equal(a, b) for a, b in zip(other.predict(msi, context), prior.predict(msi, context)))
+        assert torch.equal(other.predict(msi, context), prior.predict(msi, context))
+        assert torch.equal(other.spread(msi, context), prior.spread(msi, context))
         assert (other.name, other.parameters, other.context_planes) == (prior.name, prior.parameters, 1)
+
+
+def test_files_that_hold_only_an_ensemble_are_still_read():
+    ensemble = BatchedSin(5, 6, 2, rng(), width=8)
+    layers = [list(layer) for layer in ensemble.layers]
+    header = {"kind": "network", "architecture": "sin", "layers": layers, "members": 2, "context_planes": 0}
+    prior = NetworkPrior.restore(header, {"weights": ensemble.values})
+    pixels = torch.rand(5, 9, generator=rng(4))
+    assert torch.allclose(prior.predict(pixels), ensemble(pixels).detach().mean(dim=0), atol=1e-6)
+    assert float(prior.spread(pixels).max()) > 0
 
 
 def test_endmembers_enclose_the_pixels_that_they_are_found_in():
