@@ -25,6 +25,8 @@ from pathlib import Path
 import numpy as np
 import rasterio
 
+from hyperres.core.engine.interpreter import clean_environment
+
 WORKER = [sys.executable, "-m", "hyperres.core.engine.worker"]
 ENDMEMBERS = 6
 
@@ -99,7 +101,7 @@ def print_row(name: str, figures: list[Figures], base: float, pixels: int) -> No
 def run(command: list[str]) -> Figures:
     """Run a command to its end and ask the system what it took."""
     started = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=clean_environment())
     said = process.stdout.read() if process.stdout else b""
     _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - started

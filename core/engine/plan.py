@@ -21,6 +21,8 @@ TILE_PIXELS = 256 * 256
 OUTPUT_BLOCK = 256
 """Tiles are cut along multiples of the output's blocks, so that each block is written once and whole."""
 MIN_TILE_ROWS = 16
+NARROW_PX = 16
+"""Margins up to this width cost little even around thin strips."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def make_plan(
     """
     budget = (memory_mb or DEFAULT_BUDGET_MB) * 2**20
     pixel_bytes = bands * (np.dtype(header.dtypes[0]).itemsize + 8) + 128
-    height, width = _tile_shape(header, min(TILE_PIXELS, budget // (2 * pixel_bytes)))
+    height, width = _tile_shape(header, min(TILE_PIXELS, budget // (2 * pixel_bytes)), halo_px)
     tile_bytes = _with_halo(header, height, width, halo_px) * pixel_bytes
     while tile_bytes > budget and height > MIN_TILE_ROWS:
         height //= 2
@@ -118,17 +120,22 @@ def _with_halo(header: RasterHeader, height: int, width: int, halo_px: int) -> i
     return min(height + 2 * halo_px, header.grid.height) * min(width + 2 * halo_px, header.grid.width)
 
 
-def _tile_shape(header: RasterHeader, pixels: int) -> tuple[int, int]:
-    """Rows and columns of a tile: whole strips of striped files, squares of blocks of tiled ones."""
+def _tile_shape(header: RasterHeader, pixels: int, halo_px: int) -> tuple[int, int]:
+    """Rows and columns of a tile: whole strips of striped files, squares of blocks of tiled ones.
+
+    Wide margins would make thin strips several times as large, so then striped files are cut into squares as well.
+    """
     grid = header.grid
     block_rows, block_cols = header.block
     striped = block_cols >= grid.width
-    if striped and grid.width * MIN_TILE_ROWS <= pixels and block_rows <= OUTPUT_BLOCK:
-        rows = OUTPUT_BLOCK
-        while rows > MIN_TILE_ROWS and rows * grid.width > pixels:
-            rows //= 2
-        return rows, grid.width
+    if striped and grid.width * MIN_TILE_ROWS <= pixels and block_rows <= OUTPUT_BLOCK and halo_px <= NARROW_PX:
+        return _rows(pixels // grid.width), grid.width
+    return _rows(pixels // OUTPUT_BLOCK), OUTPUT_BLOCK
+
+
+def _rows(fitting: int) -> int:
+    """The largest number of rows that fits, halving from a block's."""
     rows = OUTPUT_BLOCK
-    while rows > MIN_TILE_ROWS and rows * OUTPUT_BLOCK > pixels:
+    while rows > MIN_TILE_ROWS and rows > fitting:
         rows //= 2
-    return rows, OUTPUT_BLOCK
+    return rows

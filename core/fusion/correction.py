@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from ..physics.blur import Blur
+from ..physics.blur import WHOLE, Blur
 from ..physics.footprint import Footprint
 from ..physics.posterior import Weights, solve, weigh
 from ..physics.upsample import upsample
@@ -31,7 +31,7 @@ MOST_STRAIN = 25.0
 """Errors five times as large as usual say all there is to say: the model does not hold there."""
 FREEDOM = (0.05, 20.0)
 """Least and most of what brightness does to the variance of a guess."""
-DECAY_COARSE = 6
+DECAY_COARSE = 4
 """Coarse pixels after which what happens at a tile's border no longer matters."""
 
 
@@ -60,7 +60,12 @@ class Correction:
     variance: float
 
     def apply(
-        self, guess: torch.Tensor, block: PairBlock, subspace: Subspace, aside: torch.Tensor | None = None
+        self,
+        guess: torch.Tensor,
+        block: PairBlock,
+        subspace: Subspace,
+        aside: torch.Tensor | None = None,
+        core: tuple[slice, slice] = WHOLE,
     ) -> torch.Tensor:
         """Correct one block.
 
@@ -69,16 +74,17 @@ class Correction:
             block: with the MSI on the HSI's scale.
             subspace: of the coefficients.
             aside: coarse pixels not to look at, bool [h, w].
+            core: rows and columns of the block to give back.
 
         Returns:
-            Z, float32 [components, H, W].
+            Z, float32 [components, rows, columns] of the core.
         """
         shapes = block.fine_shape, block.coarse_shape
         fine = block.msi - self.grey[:, None, None]
         if 0 in shapes[1]:
             blur = Blur(self.footprint, block.placement, shapes[0], (1, 1))
             nothing = torch.zeros(len(guess), 1, 1, device=guess.device)
-            return solve(guess, self.weights, blur, nothing, nothing[0], fine)
+            return solve(guess, self.weights, blur, nothing, nothing[0], fine, core=core)
         blur = Blur(self.footprint, block.placement, *shapes)
         trust = self.trust(block, blur)
         if aside is not None:
@@ -86,7 +92,7 @@ class Correction:
         coarse = subspace.project(block.hsi, blur.coverage if self.zeros_outside else None)
         freedom = self.freedom(guess, subspace)
         guess = guess + self._carried(coarse - blur(guess), freedom, trust, blur, block)
-        return solve(guess, self.weights, blur, coarse, trust, fine, freedom)
+        return solve(guess, self.weights, blur, coarse, trust, fine, freedom, core)
 
     def freedom(self, guess: torch.Tensor, subspace: Subspace) -> torch.Tensor:
         """How much more or less the guess may vary in a pixel than in one of usual brightness, [H, W].

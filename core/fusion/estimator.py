@@ -117,9 +117,10 @@ class SubspaceEstimator:
     def estimate(self, block: PairBlock, core: tuple[slice, slice]) -> SubspaceEstimate:
         """See :class:`Estimator`."""
         guess = guess_of(self.prior, block, self.subspace)
-        rows, cols = core
-        corrected = guess if self.correction is None else self.correction.apply(guess, block, self.subspace)
-        return SubspaceEstimate(self, block, core, corrected[:, rows, cols], guess)
+        if self.correction is None:
+            return SubspaceEstimate(self, block, core, guess[:, core[0], core[1]], guess)
+        corrected = self.correction.apply(guess, block, self.subspace, core=core)
+        return SubspaceEstimate(self, block, core, corrected, guess)
 
     def to(self, device: torch.device) -> SubspaceEstimator:
         """The same on a device."""

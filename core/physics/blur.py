@@ -10,6 +10,8 @@ import torch
 from ..fusion.pair import Placement
 from .footprint import Footprint
 
+WHOLE = (slice(None), slice(None))
+
 
 class Blur:
     """B: coarse = sum_p rows_p fine cols_p^T, one pair of small matrices for each separable part of the footprint.
@@ -39,9 +41,10 @@ class Blur:
         """Coarse images [planes, h, w] of fine ones [planes, H, W]."""
         return sum((rows @ fine) @ cols.T for rows, cols in zip(self._rows, self._cols))
 
-    def adjoint(self, coarse: torch.Tensor) -> torch.Tensor:
-        """B^T: fine images [planes, H, W] of coarse ones [planes, h, w]."""
-        return sum(rows.T @ (coarse @ cols) for rows, cols in zip(self._rows, self._cols))
+    def adjoint(self, coarse: torch.Tensor, core: tuple[slice, slice] = WHOLE) -> torch.Tensor:
+        """B^T: fine images [planes, H, W], or some of their rows and columns, of coarse ones [planes, h, w]."""
+        down, across = self._rows[:, :, core[0]], self._cols[:, :, core[1]]
+        return sum(rows.T @ (coarse @ cols) for rows, cols in zip(down, across))
 
     def gram(self, coarse: torch.Tensor) -> torch.Tensor:
         """B B^T of coarse images [planes, h, w], without going through the fine grid."""

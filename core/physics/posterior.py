@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from .blur import WHOLE
+
 if TYPE_CHECKING:
     from .blur import Blur
 
@@ -86,6 +88,7 @@ def solve(
     trust: torch.Tensor,
     fine: torch.Tensor | None = None,
     freedom: torch.Tensor | None = None,
+    core: tuple[slice, slice] = WHOLE,
     steps: int = STEPS,
     tolerance: float = TOLERANCE,
 ) -> torch.Tensor:
@@ -99,23 +102,23 @@ def solve(
         trust: share from 0 (unusable) to 1 of each coarse pixel's inverse noise variance, [h, w].
         fine: M minus what the subspace's mean gives there, [c, H, W]; None without an MSI.
         freedom: by how much what the MSI leaves open, D^-1, varies more or less in a pixel than in others, [H, W].
+        core: rows and columns of the fine grid to give back; the rest only has a say.
         steps: most steps of conjugate gradients.
         tolerance: stop when every mode is solved to this share of the coarse noise's standard deviation, which does not
             depend on how the image is cut into tiles.
 
     Returns:
-        Z, float32 [k, H, W].
+        Z, float32 [k, rows, columns] of the core.
     """
-    shape = guess.shape
-    start = weights.guess @ guess.reshape(len(guess), -1)
+    seen = _mix(weights.guess, blur(guess))
+    start = _mix(weights.guess, guess[:, core[0], core[1]])
     if fine is not None and len(fine):
-        start += weights.seen @ fine.flatten(1)
-    start = start.reshape(shape)
-    misfit = _mix(weights.to_modes, coarse - blur(start))
+        seen += _mix(weights.seen, blur(fine))
+        start += _mix(weights.seen, fine[:, core[0], core[1]])
+    misfit = _mix(weights.to_modes, coarse - seen)
     pull = _mix(weights.to_modes.T, _modes(misfit, weights.gains, blur, trust, freedom, steps, tolerance))
-    correction = blur.adjoint(pull)
-    start += _mix(weights.spread, correction if freedom is None else freedom * correction)
-    return start
+    correction = blur.adjoint(pull, core)
+    return start + _mix(weights.spread, correction if freedom is None else freedom[core] * correction)
 
 
 def _modes(
