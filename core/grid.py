@@ -7,7 +7,7 @@ x and y are CRS units; row and column count pixels from the top left corner. Con
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from .errors import InputError
 
@@ -81,6 +81,12 @@ class Grid:
             )
         dx, dy = x - c, y - f
         return (a * dy - d * dx) / determinant, (e * dx - b * dy) / determinant
+
+    def finer(self, factor: int) -> Grid:
+        """The grid of the same ground with pixels ``factor`` times smaller."""
+        a, b, c, d, e, f = self.transform
+        small = (a / factor, b / factor, c, d / factor, e / factor, f)
+        return replace(self, width=factor * self.width, height=factor * self.height, transform=small)
 
     @property
     def whole(self) -> Window:

@@ -16,6 +16,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "fuse": ("fusion.method", "Fuse"),
     "spectralift": ("fusion.method", "SpectraLift"),
     "spectramorph": ("fusion.method", "SpectraMorph"),
+    "superresolve": ("sisr.method", "Superresolve"),
 }
 """Module below ``core`` and class of a method that is fitted and applied, by the name that jobs use."""
 
@@ -24,6 +25,7 @@ RUNNERS: dict[str, tuple[str, str]] = {
     "fuse": ("engine.pair_run", "PairRun"),
     "spectralift": ("engine.pair_run", "PairRun"),
     "spectramorph": ("engine.pair_run", "PairRun"),
+    "superresolve": ("engine.finer_run", "FinerRun"),
     "simulate": ("engine.simulate_run", "SimulateRun"),
     "assess": ("engine.assess_run", "AssessRun"),
 }

@@ -13,6 +13,7 @@ import torch
 KEPT_ENERGY = 1e-3
 """Share of a kernel's energy that may be lost when it is split into separable parts."""
 REACH_SIGMAS = 3.5
+POINT_REACH_SIGMAS = 4.0
 OVERSAMPLING = 8
 
 
@@ -82,6 +83,21 @@ def gaussian_footprint(sigma_y: float, sigma_x: float, ratio_y: float, ratio_x: 
     return Footprint(rows[None], cols[None])
 
 
+def point_gaussian_footprint(sigma_y: float, sigma_x: float, ratio: int) -> Footprint:
+    """A Gaussian point spread function sampled at the centres of fine pixels, without the box of the coarse pixel.
+
+    The coarse pixel's centre lies on a corner of fine pixels where the ratio is even: the number of taps is even then,
+    and odd otherwise.
+
+    Args:
+        sigma_y: standard deviation in fine pixels along rows; 0 for none.
+        sigma_x: the same along columns.
+        ratio: size of a coarse pixel in fine pixels.
+    """
+    rows, cols = _sampled_gaussian(sigma_y, ratio), _sampled_gaussian(sigma_x, ratio)
+    return Footprint(rows[None], cols[None])
+
+
 def kernel_footprint(kernel: torch.Tensor, step: float = 1.0) -> Footprint:
     """Split a kernel around the coarse pixel's centre into separable parts.
 
@@ -95,6 +111,15 @@ def kernel_footprint(kernel: torch.Tensor, step: float = 1.0) -> Footprint:
     rows, cols = (u[:, :parts] * s[:parts].sqrt()).T, v[:parts] * s[:parts].sqrt()[:, None]
     total = (rows.sum(dim=1) * cols.sum(dim=1)).sum()  # what the left-out parts held
     return Footprint((rows / total).float().contiguous(), cols.float().contiguous(), step)
+
+
+def _sampled_gaussian(sigma: float, ratio: int) -> torch.Tensor:
+    """Weights at the lattice's offsets, out to ``POINT_REACH_SIGMAS``; sum 1."""
+    odd = ratio % 2
+    half = max(1, math.ceil(POINT_REACH_SIGMAS * sigma))
+    places = torch.arange(2 * half + odd, dtype=torch.float64) - (2 * half + odd - 1) / 2
+    weights = torch.exp(-(places.square()) / (2 * max(sigma, 1e-3) ** 2))
+    return (weights / weights.sum()).float()
 
 
 def _box_gaussian(sigma: float, ratio: float) -> torch.Tensor:

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a fit leaves behind for people to judge it by; plain numbers, so that reports need no torch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..unmixing.evidence import UnmixEvidence
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The image made coarser once more, so that the truth is known, and brought back.
+
+    Attributes:
+        cubic, result: error of cubic interpolation and of this method, root mean square in reflectance.
+        cubic_sam, result_sam: mean spectral angles in degrees.
+    """
+
+    cubic: float
+    result: float
+    cubic_sam: float
+    result_sam: float
+
+    @property
+    def gain(self) -> float:
+        """By how many decibels the error is smaller than that of interpolation."""
+        return 20.0 * math.log10(self.cubic / max(self.result, 1e-30))
+
+
+@dataclass(frozen=True)
+class SisrEvidence:
+    """How a super-resolution came about.
+
+    Attributes:
+        unmixing: how the endmembers were found.
+        components: principal components of the unmixing's residual that were made finer as well.
+        unexplained: share of the image's power that abundances alone do not explain.
+        noise: standard deviation of the input's noise, in reflectance.
+        sums_hold: True where abundances sum to one without being made to.
+        network: what made the planes finer, in words.
+        trial: on the image's own coarser scale, None where the image is too small for it.
+        notes: sentences that a user should not miss.
+    """
+
+    unmixing: UnmixEvidence
+    components: int
+    unexplained: float
+    noise: float
+    sums_hold: bool
+    network: str
+    trial: Trial | None = None
+    notes: tuple[str, ...] = field(default=())
+
+    def to_mapping(self) -> dict[str, Any]:
+        """JSON-ready."""
+        return asdict(self)
+
+    @classmethod
+    def from_mapping(cls, record: Mapping[str, Any]) -> SisrEvidence:
+        """Rebuild from :meth:`to_mapping` after a way through JSON."""
+        trial = record["trial"]
+        own = {
+            "unmixing": UnmixEvidence.from_mapping(record["unmixing"]),
+            "trial": None if trial is None else Trial(**trial),
+            "notes": tuple(record["notes"]),
+        }
+        return cls(**{**record, **own})
+
+    def cautions(self) -> list[str]:
+        """Sentences for the log and the report alike."""
+        return [*self.unmixing.cautions(), *self.notes]

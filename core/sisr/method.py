@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Super-resolution of one hyperspectral image by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from ..bands import BandTable
+from ..engine.method import Context, OutputSpec, Sample
+from ..engine.model_file import check_compatible
+from ..errors import InputError
+from ..grid import Grid
+from ..spectra import Spectra
+from ..unmixing.method import Unmix
+from . import report as sisr_report
+from .block import Block
+from .check import check_superresolve
+from .evidence import SisrEvidence
+from .model import SuperresolveModel, output_specs
+from .planes import PlaneSpace, filled, fit_planes
+from .reconstruct import LEAST_COVERAGE, fit_reconstruction, make_blur
+from .settings import SuperresolveSettings
+from .trial import on_own_scale
+from .uncertainty import contrast
+from .upscaler import Cubic, Upscaler
+from .view import View, look
+
+if TYPE_CHECKING:
+    from ..engine.record import RunRecord
+    from ..report.page import Section
+
+ROLE = "endmembers"
+EXPECTED_COUNT = 8
+SUM_TOLERANCE, SUM_SHARE = 0.05, 0.9
+"""Abundances sum to one in a scene when those of this share of its pixels do, within the tolerance."""
+
+
+class Superresolve:
+    """See :mod:`core.sisr.reconstruct` and :mod:`core.sisr.planes`."""
+
+    name = "superresolve"
+    title = "Super-resolution"
+
+    def check(
+        self, settings: SuperresolveSettings, table: BandTable, tables: Mapping[str, Spectra], grid: Grid
+    ) -> None:
+        """Refuse what headers already show to be impossible.
+
+        Args:
+            settings: the settings.
+            table: the used bands.
+            tables: spectra given by the user, by role.
+            grid: of the input.
+
+        Raises:
+            InputError: with the sentence for the user.
+        """
+        unknown = sorted(set(tables) - {ROLE})
+        if unknown:
+            raise InputError(f"Super-resolution knows no table called {unknown[0]!r}: call it {ROLE!r}.")
+        check_superresolve(settings, table, tables.get(ROLE), grid)
+
+    def check_model(self, model: SuperresolveModel, table: BandTable, settings: SuperresolveSettings) -> None:
+        """Refuse a model that was fitted for something else.
+
+        Raises:
+            InputError: another scale factor, blur or other bands.
+        """
+        check_compatible(model, table)
+        if model.factor != settings.factor:
+            raise InputError(
+                f"The model was fitted for scale factor {model.factor} but {settings.factor} is asked for: choose "
+                f"{model.factor}, or another model."
+            )
+        asked = settings.sigma is not None or settings.mtf is not None
+        if asked and abs(model.settings.psf_sigma - settings.psf_sigma) > 1e-3 * settings.psf_sigma:
+            raise InputError(
+                f"The model was fitted for a blur of sigma {model.settings.psf_sigma:.3g} output pixels but "
+                f"{settings.psf_sigma:.3g} is asked for: leave the blur empty, or fit a new model."
+            )
+
+    def expected_outputs(
+        self, table: BandTable, settings: SuperresolveSettings, tables: Mapping[str, Spectra]
+    ) -> Mapping[str, OutputSpec]:
+        """Outputs for the given or assumed number of endmembers, so that the space for them can be checked before.
+
+        Args:
+            table: the bands to be written.
+            settings: the settings.
+            tables: spectra given by the user, by role.
+        """
+        count = len(tables[ROLE]) if ROLE in tables else settings.count or EXPECTED_COUNT
+        return output_specs(table, tuple(str(i) for i in range(count)))
+
+    def fit(
+        self, sample: Sample, blocks: Sequence[Block], settings: SuperresolveSettings, context: Context
+    ) -> SuperresolveModel:
+        """Find endmembers and planes, and how far a guess of their fine versions can be trusted.
+
+        Args:
+            sample: pixels of the whole image.
+            blocks: parts spread over it.
+            settings: the settings.
+            context: device, seed, progress, cancel.
+
+        Raises:
+            InputError: the sample cannot be used.
+        """
+        unmixing = Unmix().fit(sample, {"count": settings.count}, context)
+        space = fit_planes(sample, unmixing.endmembers)
+        upscaler: Upscaler = Cubic(settings.factor)
+        device = context.device
+        on_device = [block.to(device) for block in blocks if bool(block.valid.any())]
+        misfit, usual = _misfits(space.to(device), upscaler.to(device), settings, on_device, context)
+        reconstruction = fit_reconstruction(settings.factor, settings.psf_sigma, misfit, space.coarse_noise)
+        evidence = SisrEvidence(
+            unmixing=unmixing.evidence,
+            components=len(space.spectra) - space.count,
+            unexplained=_unexplained(space, sample),
+            noise=float((space.coarse_noise.trace() / len(sample.table) + space.noise_left) ** 0.5),
+            sums_hold=_sums_hold(space, sample),
+            network="cubic interpolation",
+        )
+        model = SuperresolveModel(sample.table, space, upscaler, reconstruction, settings, evidence, usual)
+        trial = on_own_scale(model.to(device), on_device)
+        return SuperresolveModel(
+            sample.table, space, upscaler, reconstruction, settings, replace(evidence, trial=trial), usual
+        )
+
+    def restore(
+        self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], table: BandTable
+    ) -> SuperresolveModel:
+        """Rebuild a saved model."""
+        return SuperresolveModel.restore(header, tensors, table)
+
+    def look(self, model: SuperresolveModel, blocks: Sequence[Block]) -> View | None:
+        """Look closely at the most telling part of an image."""
+        return look(model, blocks)
+
+    def numbers(self, model: SuperresolveModel, run: RunRecord, view: View | None) -> Mapping[str, float]:
+        """Figures that a model or script can use."""
+        grid = run.header.grid
+        evidence = model.evidence
+        numbers = {
+            "factor": float(model.factor),
+            "count": float(evidence.unmixing.count),
+            "psf_sigma": model.settings.psf_sigma,
+            "valid_share": run.valid_pixels / (grid.width * grid.height * model.factor**2),
+        }
+        if view is not None:
+            numbers["psnr_consistency"] = view.consistency_psnr
+        if evidence.trial is not None:
+            numbers["trial_gain"] = evidence.trial.gain
+        return numbers
+
+    def report(self, model: SuperresolveModel, run: RunRecord, view: View | None) -> list[Section]:
+        """Sections of the report."""
+        return sisr_report.sections(model.evidence, model.settings, run, view, model.table)
+
+
+def _misfits(
+    space: PlaneSpace,
+    upscaler: Upscaler,
+    settings: SuperresolveSettings,
+    blocks: Sequence[Block],
+    context: Context,
+) -> tuple[torch.Tensor, float]:
+    """What guesses leave of the input, [dimensions, pixels], and the mean contrast of the input."""
+    errors, contrasts = [], []
+    for done, block in enumerate(blocks):
+        context.check_cancelled()
+        context.on_progress(0.8 + 0.2 * done / len(blocks))
+        cube = filled(block.cube, block.valid)
+        coarse = space.project(cube)
+        finer = upscaler.predict(space.planes(cube)[None], settings.psf_sigma, space.noise)[0]
+        blur = make_blur(settings.factor, settings.psf_sigma, block.valid.shape, coarse.device)
+        missing = coarse - blur(space.coefficients(finer))
+        rows, cols = block.core
+        usable = (block.valid & (blur.coverage > LEAST_COVERAGE))[rows, cols]
+        errors.append(missing[:, rows, cols][:, usable])
+        contrasts.append(contrast(coarse, block.valid)[rows, cols][usable])
+    return torch.cat(errors, dim=1), float(torch.cat(contrasts).mean())
+
+
+def _sums_hold(space: PlaneSpace, sample: Sample) -> bool:
+    """Tell whether abundances that need not sum to one do so nevertheless."""
+    sums = space.shares(sample.pixels[:: max(1, len(sample.pixels) // 5000)].T).sum(dim=0)
+    return float(((sums - 1.0).abs() < SUM_TOLERANCE).float().mean()) > SUM_SHARE
+
+
+def _unexplained(space: PlaneSpace, sample: Sample) -> float:
+    """Share of the power around the mean that abundances alone leave."""
+    pixels = sample.pixels[:: max(1, len(sample.pixels) // 5000)].T
+    left = pixels - space.spectra[: space.count].T @ space.shares(pixels)
+    return float(left.square().sum() / (pixels - pixels.mean(dim=1, keepdim=True)).square().sum().clamp_min(1e-30))

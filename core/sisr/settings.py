@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What can be chosen for super-resolution; the words are an API."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from ..errors import InputError
+from ..unmixing.settings import MAX_COUNT
+
+MODES: tuple[str, ...] = ("fast", "tuned", "paper")
+FACTORS: tuple[int, ...] = (2, 4, 8)
+USUAL_SIGMA = 0.5
+"""Sigma of the blur over the size of an input pixel: an MTF of 0.29 at the Nyquist frequency, as of many sensors."""
+LEAST_SIGMA, MOST_SIGMA = 0.2, 1.2
+"""Beyond them an input pixel would see next to nothing of its own ground, or mostly that of its neighbours."""
+
+
+@dataclass(frozen=True)
+class SuperresolveSettings:
+    """Settings of one super-resolution.
+
+    Attributes:
+        factor: how many times finer the result is, one of ``FACTORS``.
+        sigma: standard deviation of the sensor's blur in pixels of the result, None for the usual one or by ``mtf``.
+        mtf: what the sensor leaves of the contrast at the input's Nyquist frequency, 0-1, instead of ``sigma``.
+        mode: ``fast`` uses the shipped network, ``tuned`` trains it further for this image, ``paper`` trains the
+            published network from nothing.
+        count: number of endmembers, None to find it out; ignored when endmembers are given.
+        output_bands: bands of the file (from 0) to write, None for all that are used.
+    """
+
+    factor: int = 2
+    sigma: float | None = None
+    mtf: float | None = None
+    mode: str = "fast"
+    count: int | None = None
+    output_bands: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.factor not in FACTORS or type(self.factor) is not int:
+            raise InputError(f"The scale factor must be one of {', '.join(map(str, FACTORS))}, not {self.factor!r}.")
+        if self.mode not in MODES:
+            raise InputError(f"{self.mode!r} is no known mode: choose one of {', '.join(MODES)}.")
+        if self.count is not None and not (type(self.count) is int and 2 <= self.count <= MAX_COUNT):
+            raise InputError(f"The number of endmembers must be from 2 to {MAX_COUNT}, not {self.count!r}.")
+        if self.sigma is not None and self.mtf is not None:
+            raise InputError("Give either the width of the blur or the MTF, not both: each follows from the other.")
+        if self.mtf is not None and not 0.0 < self.mtf < 1.0:
+            raise InputError(f"The MTF must lie between 0 and 1, not at {self.mtf!r}.")
+        low, high = LEAST_SIGMA * self.factor, MOST_SIGMA * self.factor
+        if not low <= self.psf_sigma <= high:
+            raise InputError(
+                f"A blur of sigma {self.psf_sigma:.3g} output pixels is impossible at scale factor {self.factor}: give "
+                f"{low:.2g} to {high:.2g} output pixels, or an MTF from {_mtf(MOST_SIGMA):.2g} to "
+                f"{_mtf(LEAST_SIGMA):.2g}."
+            )
+
+    @property
+    def psf_sigma(self) -> float:
+        """Standard deviation of the blur in pixels of the result.
+
+        An MTF G at the Nyquist frequency f = 1 / (2 s) of the input means exp(-2 pi^2 sigma^2 f^2) = G.
+        """
+        if self.mtf is not None:
+            return self.factor * math.sqrt(-2.0 * math.log(self.mtf)) / math.pi
+        return USUAL_SIGMA * self.factor if self.sigma is None else self.sigma
+
+    @classmethod
+    def from_mapping(cls, settings: Mapping[str, Any]) -> SuperresolveSettings:
+        """Read the settings of a job.
+
+        Raises:
+            InputError: an entry is unknown or not allowed.
+        """
+        unknown = sorted(set(settings) - {f.name for f in fields(cls)})
+        if unknown:
+            raise InputError(f"Super-resolution knows no setting {unknown[0]!r}.")
+        for name in ("sigma", "mtf"):
+            value = settings.get(name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
+                raise InputError(f"{name} must be a number, not {value!r}.")
+        bands = settings.get("output_bands")
+        return cls(**{**settings, "output_bands": None if bands is None else tuple(bands)})
+
+    def to_mapping(self) -> dict[str, Any]:
+        """The settings as a job holds them."""
+        mapping = asdict(self)
+        mapping["output_bands"] = None if self.output_bands is None else list(self.output_bands)
+        return mapping
+
+
+def _mtf(sigma: float) -> float:
+    """MTF at the input's Nyquist frequency of a blur in input pixels."""
+    return math.exp(-((math.pi * sigma) ** 2) / 2.0)

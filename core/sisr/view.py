@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A close look at one part of a result, beside its input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from ..bands import rgb_bands
+from .model import IMAGE, SuperresolveModel
+from .reconstruct import LEAST_COVERAGE, make_blur
+from .upscaler import interpolated
+
+if TYPE_CHECKING:
+    from .block import Block
+
+PIXELS = 4
+LARGEST_PX = 400
+"""Most rows and columns of the finer pictures."""
+LARGEST_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class ViewedPixel:
+    """Spectra at one place, counted in input pixels from the corner of the view.
+
+    Attributes:
+        row, col: the input pixel.
+        coarse: its spectrum.
+        fine: that of the pixel of the result in it that differs most from it.
+    """
+
+    row: int
+    col: int
+    coarse: tuple[float, ...]
+    fine: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class View:
+    """One part of the image.
+
+    Attributes:
+        before, cubic, after: true colour with a common stretch, uint8 RGBA [rows, columns, 4], pixels of the result:
+            the input repeated, the input interpolated, and the result.
+        misfit: root mean square over bands of the result, blurred and decimated, minus the input, [h, w]; NaN where
+            that is unknown.
+        consistency_psnr: of that, in decibels over the 99.9th percentile of the input.
+        frequency: cycles per input pixel.
+        power_cubic, power_after: power of the brightness at these frequencies, in decibels.
+        pixels: a few spectra.
+    """
+
+    before: np.ndarray
+    cubic: np.ndarray
+    after: np.ndarray
+    misfit: np.ndarray
+    consistency_psnr: float
+    frequency: tuple[float, ...]
+    power_cubic: tuple[float, ...]
+    power_after: tuple[float, ...]
+    pixels: tuple[ViewedPixel, ...]
+
+
+def look(model: SuperresolveModel, blocks: Sequence[Block]) -> View | None:
+    """Look at the block with the most contrast; None where nothing is valid.
+
+    Args:
+        model: fitted, on the device of the blocks.
+        blocks: to choose from.
+    """
+    contrasts = [_contrast(block) for block in blocks]
+    if not contrasts or max(contrasts) == 0.0:
+        return None
+    block = _cropped(blocks[int(np.argmax(contrasts))], model)
+    rows, cols = block.core
+    coarse, valid = block.cube[:, rows, cols], block.valid[rows, cols]
+    after = model.prepared((IMAGE,)).apply(block)[IMAGE]
+    cubic = interpolated(coarse, model.factor, valid.to(coarse))
+    misfit, psnr = _consistency(after, coarse, valid, model)
+    frequency, powers = _spectra([cubic, after], model.factor)
+    pictures = _pictures(coarse, cubic, after, valid, rgb_bands(model.table), model.factor)
+    return View(
+        before=pictures[0],
+        cubic=pictures[1],
+        after=pictures[2],
+        misfit=misfit,
+        consistency_psnr=psnr,
+        frequency=frequency,
+        power_cubic=powers[0],
+        power_after=powers[1],
+        pixels=_pixels(coarse, after, valid, model.factor),
+    )
+
+
+def _contrast(block: Block) -> float:
+    rows, cols = block.core
+    seen = block.cube[len(block.cube) // 2, rows, cols][block.valid[rows, cols]]
+    return float(seen.std()) * float(block.valid[rows, cols].float().mean()) if len(seen) > 1 else 0.0
+
+
+def _cropped(block: Block, model: SuperresolveModel) -> Block:
+    """The middle of a block whose finer version is too large for a picture."""
+    rows, cols = block.core
+    shape = rows.stop - rows.start, cols.stop - cols.start
+    largest = min(LARGEST_PX, int((LARGEST_BYTES / 4 / len(block.cube)) ** 0.5)) // model.factor
+    row, col = ((size - min(size, largest)) // 2 for size in shape)
+    extent = [slice(at, size - at + 2 * block.margin) for at, size in ((row, shape[0]), (col, shape[1]))]
+    return replace(block, cube=block.cube[:, extent[0], extent[1]], valid=block.valid[extent[0], extent[1]])
+
+
+def _consistency(
+    after: torch.Tensor, coarse: torch.Tensor, valid: torch.Tensor, model: SuperresolveModel
+) -> tuple[np.ndarray, float]:
+    """How far the result, seen through the blur, is from the input."""
+    blur = make_blur(model.factor, model.settings.psf_sigma, valid.shape, coarse.device)
+    square = (blur(after) - coarse).square().mean(dim=0)
+    usable = valid & (blur.coverage > LEAST_COVERAGE)
+    if not bool(usable.any()):
+        return np.full(valid.shape, np.nan, dtype=np.float32), float("nan")
+    peak = float(np.quantile(coarse[:, valid].cpu().numpy(), 0.999))
+    psnr = 10.0 * np.log10(max(peak, 1e-12) ** 2 / max(float(square[usable].mean()), 1e-20))
+    return torch.where(usable, square.sqrt(), torch.nan).cpu().numpy(), float(psnr)
+
+
+def _spectra(cubes: Sequence[torch.Tensor], factor: int) -> tuple[tuple[float, ...], list[tuple[float, ...]]]:
+    """Radial means of the power of the cubes' brightness."""
+    height, width = cubes[0].shape[1:]
+    window = np.hanning(height)[:, None] * np.hanning(width)[None]
+    down, across = np.fft.fftfreq(height), np.fft.fftfreq(width)
+    radius = np.hypot(down[:, None], across[None])
+    bins = max(4, min(height, width) // 4)
+    index = (radius * 2 * bins).astype(int)
+    inside = index < bins
+    count = np.bincount(index[inside], minlength=bins)
+    powers = []
+    for cube in cubes:
+        grey = cube.mean(dim=0).cpu().numpy()
+        power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
+        mean = np.bincount(index[inside], power[inside], bins) / np.maximum(count, 1)
+        powers.append(mean)
+    top = max(float(power.max()) for power in powers) or 1.0
+    levels = [tuple((10.0 * np.log10(power / top + 1e-9)).tolist()) for power in powers]
+    return tuple(((np.arange(bins) + 0.5) / (2 * bins) * factor).tolist()), levels
+
+
+def _pictures(
+    coarse: torch.Tensor, cubic: torch.Tensor, after: torch.Tensor, valid: torch.Tensor, rgb: list[int], factor: int
+) -> list[np.ndarray]:
+    """Input, interpolation and result, stretched alike."""
+    known = valid.cpu().numpy()
+    low, high = np.percentile(after[rgb].cpu().numpy()[:, np.kron(known, np.ones((factor, factor), bool))], (2, 98), 1)
+    span = np.maximum(high - low, np.finfo(np.float32).tiny)
+    repeated = coarse[rgb].repeat_interleave(factor, dim=1).repeat_interleave(factor, dim=2)
+    pictures = []
+    for cube in (repeated, cubic[rgb], after[rgb]):
+        share = np.clip((cube.cpu().numpy() - low[:, None, None]) / span[:, None, None], 0.0, 1.0)
+        picture = np.zeros((*share.shape[1:], 4), dtype=np.uint8)
+        picture[..., :3] = (255 * share).astype(np.uint8).transpose(1, 2, 0)
+        picture[..., 3] = np.kron(known, np.full((factor, factor), 255, dtype=np.uint8))
+        pictures.append(picture)
+    return pictures
+
+
+def _pixels(coarse: torch.Tensor, after: torch.Tensor, valid: torch.Tensor, factor: int) -> tuple[ViewedPixel, ...]:
+    """Input pixels that hold the most different things, apart from one another."""
+    fine = after.unfold(1, factor, factor).unfold(2, factor, factor).flatten(3)
+    distance = (fine - coarse[..., None]).square().mean(dim=0)
+    most = torch.where(valid, distance.amax(dim=-1), -1.0)
+    chosen = []
+    apart = max(2, min(valid.shape) // 6)
+    for _ in range(PIXELS):
+        place = int(most.argmax())
+        row, col = divmod(place, most.shape[1])
+        if most[row, col] < 0:
+            break
+        part = fine[:, row, col, int(distance[row, col].argmax())]
+        chosen.append(ViewedPixel(row, col, tuple(coarse[:, row, col].tolist()), tuple(part.tolist())))
+        most[max(0, row - apart) : row + apart + 1, max(0, col - apart) : col + apart + 1] = -1.0
+    return tuple(chosen)
