@@ -15,6 +15,7 @@ from ..algorithms.simulate import SimulateAlgorithm
 from ..algorithms.spectralift import SpectraLiftAlgorithm
 from ..algorithms.spectramorph import SpectraMorphAlgorithm
 from ..algorithms.status import StatusAlgorithm
+from ..algorithms.superresolve import SuperresolveAlgorithm
 from ..algorithms.unmix import UnmixAlgorithm
 from ..core.version import plugin_version
 
@@ -24,6 +25,7 @@ ALGORITHMS = (
     FuseAlgorithm,
     SpectraLiftAlgorithm,
     SpectraMorphAlgorithm,
+    SuperresolveAlgorithm,
     SimulateAlgorithm,
     AssessAlgorithm,
     StatusAlgorithm,

@@ -27,7 +27,7 @@ from ..spectra import Spectra
 from . import provenance
 from .finer_source import read_block, read_blocks
 from .job import Result
-from .model_file import load_model, save_model
+from .model_file import check_compatible, load_model, save_model
 from .plan import Plan, check_disk_space, make_plan
 from .record import RunRecord
 from .registry import find_method
@@ -115,7 +115,8 @@ class FinerRun(Runner):
         if "model" in self.job.inputs:
             path = Path(self.job.inputs["model"])
             model = load_model(path, method)
-            method.check_model(model, table, settings)
+            check_compatible(model, table)
+            method.check_model(model, settings)
             self.reporter.message(f"The fitted model {path.name} is used as it is.")
             return model
         if self.journal is not None and self.journal.model_path.is_file():

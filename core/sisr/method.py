@@ -11,7 +11,6 @@ import torch
 
 from ..bands import BandTable
 from ..engine.method import Context, OutputSpec, Sample
-from ..engine.model_file import check_compatible
 from ..errors import InputError
 from ..grid import Grid
 from ..spectra import Spectra
@@ -64,13 +63,12 @@ class Superresolve:
             raise InputError(f"Super-resolution knows no table called {unknown[0]!r}: call it {ROLE!r}.")
         check_superresolve(settings, table, tables.get(ROLE), grid)
 
-    def check_model(self, model: SuperresolveModel, table: BandTable, settings: SuperresolveSettings) -> None:
+    def check_model(self, model: SuperresolveModel, settings: SuperresolveSettings) -> None:
         """Refuse a model that was fitted for something else.
 
         Raises:
-            InputError: another scale factor, blur or other bands.
+            InputError: another scale factor or blur.
         """
-        check_compatible(model, table)
         if model.factor != settings.factor:
             raise InputError(
                 f"The model was fitted for scale factor {model.factor} but {settings.factor} is asked for: choose "

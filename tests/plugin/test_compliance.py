@@ -11,7 +11,17 @@ import pytest
 from helpers import ROOT
 from qgis.core import QgsProcessingParameterDefinition
 
-ALGORITHMS = ("unmix", "endmembers", "fuse", "spectralift", "spectramorph", "simulate", "assess", "status")
+ALGORITHMS = (
+    "unmix",
+    "endmembers",
+    "fuse",
+    "spectralift",
+    "spectramorph",
+    "superresolve",
+    "simulate",
+    "assess",
+    "status",
+)
 METHOD_NAMES = {"SpectraLift", "SpectraMorph"}
 ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
 
