@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Planted point spread functions, simulated on a finer grid by other means, and pairs from which nothing can be told."""
+"""Planted point spread functions, simulated by other means, and pairs from which nothing can be told."""
 
 import numpy as np
 import pytest
