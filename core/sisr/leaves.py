@@ -25,6 +25,8 @@ NONE = 1 << 30
 SIZE_STEPS = 512
 EXACT_SHARE = 0.9
 """Once so much is covered, the general law only looks for leaves over what is still free."""
+ROUND = 2.0
+"""Squares of the leaves' sizes that a round of leaves adds up to, in canvases."""
 STRIP_WIDTHS, STRIP_LENGTHS = (1.0, 3.0), (10.0, 60.0)
 FLATTEST, BLUNTEST, SHARPEST = 0.4, 1.2, 0.2
 
@@ -62,9 +64,9 @@ def paper_law(factor: int) -> LeafLaw:
     return LeafLaw("uniform", 2.0 * factor, 30.0 * factor, turned=False, outside=False)
 
 
-def general_law(factor: int) -> LeafLaw:
-    """The law for any scene: leaves of 1 fine to 30 coarse pixels, of all shapes."""
-    return LeafLaw("power", 1.0, 30.0 * factor, ellipses=0.3, polygons=0.3, strips=0.005)
+def general_law(factor: int, smallest: float = 1.0, exponent: float = 3.0) -> LeafLaw:
+    """The law for any scene: leaves of all shapes, from some fine pixels to 30 coarse pixels."""
+    return LeafLaw("power", smallest, 30.0 * factor, exponent, ellipses=0.3, polygons=0.3, strips=0.005)
 
 
 def draw_leaves(
@@ -128,8 +130,10 @@ class _Drawer:
         self._steps = steps.float()
         fields = (height + steps) * (width + steps) if law.outside else torch.ones_like(steps)
         self._cumulated, self._biased = _cumulate(density * fields), _cumulate(density * steps.square())
-        area = (density * fields * steps.square()).sum() / (density * fields).sum()
-        self.enough = max(16, int(2.5 * float(fields.mean() if law.outside else height * width) / float(area)))
+        covered = (density * steps.square()).sum() / (density * fields).sum()  # share of the canvas under one leaf
+        if not law.outside:
+            covered = covered / (height * width)
+        self.enough = max(8, int(ROUND / float(covered)))
 
     def anywhere(self, pictures: int, count: int) -> _Leaves:
         """Leaves all over the canvas, and around it if the law says so."""
@@ -205,7 +209,7 @@ class _Canvas:
         pictures, count = leaves.row.shape
         owner = torch.arange(pictures, device=self.device).repeat_interleave(count)
         number = (self.leaves + torch.arange(count, dtype=torch.int32, device=self.device)).repeat(pictures)
-        row, col, long, short, angle, *_ = parts
+        _row, _col, long, short, angle, *_ = parts
         cos, sin = angle.cos().abs(), angle.sin().abs()
         reach = torch.maximum(cos * long + sin * short, sin * long + cos * short)
         rank = reach.clamp_min(1.0).log2().ceil().int()
