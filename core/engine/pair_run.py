@@ -14,6 +14,7 @@ import torch
 
 from ..bands import rgb_bands
 from ..errors import InputError
+from ..fusion.model import FUSED
 from ..fusion.settings import FusionSettings
 from ..grid import Tile
 from ..raster.header import RasterHeader, check_spectral
@@ -33,7 +34,7 @@ from .plan import Plan, check_disk_space, make_plan
 from .record import InputRecord, RunRecord
 from .registry import find_method
 from .runner import Runner
-from .stream import Computed, Streamed, stream
+from .stream import Computed, Packing, Streamed, stream
 from .summary import QuickLook, stretched
 
 if TYPE_CHECKING:
@@ -168,7 +169,8 @@ class PairRun(Runner):
                 for role, path in self.job.outputs.items()
                 if role in model.outputs
             }
-            streamed = stream(PairWork(source, model, self.device), plan, writers, self.journal, preview, step)
+            work = PairWork(source, model, self.device)
+            streamed = stream(work, plan, writers, self.journal, preview, step, work.packings)
         self.lap("computing", started)
         return streamed
 
@@ -219,6 +221,7 @@ class PairWork:
         self.outputs = model.outputs
         self.halo_px = model.halo_px
         self.device = device
+        self.packings = _packings(model)
         self._source = source
         self._model = model
         self._rgb = rgb_bands(model.msi_table)
@@ -226,10 +229,18 @@ class PairWork:
     def compute(self, tile: Tile) -> Computed:
         """See :class:`core.engine.stream.Work`."""
         block = self._source.block(tile.halo, self._model.margin_coarse(self._source.placement))
-        planes, covered = self._model.apply(block.to(self.device), tile.core.within(tile.halo))
+        planes, covered = self._model.apply(block.to(self.device), tile.core.within(tile.halo), bool(self.packings))
         rows, cols = tile.core.within(tile.halo)
         outputs = {role: values.to("cpu").numpy() for role, values in planes.items()}
         return Computed(outputs, covered.to("cpu").numpy(), block.msi[self._rgb][:, rows, cols].numpy())
+
+
+def _packings(model: FusionModel) -> dict[str, Packing]:
+    """The fused image in fewer planes than bands, where that is what the model predicts."""
+    if FUSED not in model.outputs or len(model.outputs[FUSED].band_names) <= model.packed_planes:
+        return {}
+    on_cpu = model.to(torch.device("cpu"))
+    return {FUSED: Packing(model.packed_planes, lambda planes: on_cpu.expand(torch.tensor(planes)).numpy())}
 
 
 def _written(settings: FusionSettings, used: tuple[int, ...]) -> tuple[int, ...]:

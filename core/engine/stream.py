@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +22,7 @@ from .source import Source, in_order
 from .summary import QuickLook, Summary
 
 MIN_SPLIT_ROWS = 8
+NO_PACKINGS: Mapping[str, Packing] = {}
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,8 @@ class Computed:
     """What one tile gave.
 
     Attributes:
-        outputs: by role, [bands, rows, columns] of the tile's core; values at invalid pixels do not matter.
+        outputs: by role, [bands, rows, columns] of the tile's core, or the planes of its :class:`Packing`; values at
+            invalid pixels do not matter.
         valid: bool [rows, columns] of the core.
         rgb: red, green and blue of the input for the quick-look, [3, rows, columns] of the core.
     """
@@ -37,6 +39,19 @@ class Computed:
     outputs: dict[str, np.ndarray]
     valid: np.ndarray
     rgb: np.ndarray
+
+
+@dataclass(frozen=True)
+class Packing:
+    """An output whose bands follow from a few planes: only these are computed by threads and kept in the journal.
+
+    Attributes:
+        planes: how many, float32.
+        expand: the bands [bands, rows, columns] of planes [planes, rows, columns].
+    """
+
+    planes: int
+    expand: Callable[[np.ndarray], np.ndarray]
 
 
 class Work(Protocol):
@@ -98,7 +113,7 @@ class ImageWork:
 
 @dataclass(frozen=True)
 class _Finished:
-    """One tile's core as it is stored: output planes by role, validity, and its part of the quick-look."""
+    """One tile's core as it is kept: output planes by role, validity, and its part of the quick-look."""
 
     outputs: dict[str, np.ndarray]
     valid: np.ndarray
@@ -115,16 +130,29 @@ def stream(
     journal: Journal,
     preview: QuickLook,
     context: Context,
+    packings: Mapping[str, Packing] = NO_PACKINGS,
 ) -> Streamed:
     """Compute all tiles, write the outputs that have a writer, and summarise all of them.
 
     Tiles that the journal holds are taken from it instead of being computed again.
+
+    Args:
+        work: what to compute.
+        plan: the tiles.
+        writers: by role.
+        journal: of the run.
+        preview: is filled with the input's quick-look.
+        context: is told the progress and asked whether to stop.
+        packings: of outputs that ``work`` computes as fewer planes.
     """
     summaries = {role: Summary(spec, work.grid) for role, spec in work.outputs.items()}
     valid_pixels = 0
-    for tile, result in _results(work, plan, journal, preview, context):
+    for tile, result in _results(work, plan, journal, preview, context, packings):
         context.check_cancelled()
-        for role, values in result.outputs.items():
+        for role, kept in result.outputs.items():
+            values = kept
+            if role in packings:
+                values = _stored(packings[role].expand(kept), result.valid, work.outputs[role])
             summaries[role].add(tile, values, result.valid)
             if role in writers:
                 writers[role].write(tile.core, values)
@@ -135,26 +163,37 @@ def stream(
 
 
 def _results(
-    work: Work, plan: Plan, journal: Journal, preview: QuickLook, context: Context
+    work: Work,
+    plan: Plan,
+    journal: Journal,
+    preview: QuickLook,
+    context: Context,
+    packings: Mapping[str, Packing],
 ) -> Iterator[tuple[Tile, _Finished]]:
     finished = journal.finished
     if finished:
         context.on_message(f"{finished} of {len(plan.tiles)} tiles are taken from the interrupted run.")
     for tile, record in zip(plan.tiles, journal.replay()):
-        yield tile, _unpack(record, tile, work.outputs, preview)
+        yield tile, _unpack(record, tile, work.outputs, preview, packings)
 
     def compute(tile: Tile) -> _Finished:
         computed = compute_or_halve(work, tile, context)
         outputs = {}
         for role, spec in work.outputs.items():  # their order is that of the journal
             values = computed.outputs[role]
-            values[:, ~computed.valid] = spec.nodata
-            outputs[role] = values.astype(spec.dtype, copy=False)
+            outputs[role] = values if role in packings else _stored(values, computed.valid, spec)
         return _Finished(outputs, computed.valid, preview.part(tile, computed.rgb, computed.valid))
 
     for tile, result in in_order(compute, plan.tiles[finished:], plan.workers):
         journal.append(result.arrays())
         yield tile, result
+
+
+def _stored(values: np.ndarray, valid: np.ndarray, spec: OutputSpec) -> np.ndarray:
+    """Bands as they are written, nodata where invalid."""
+    if not valid.all():
+        values[:, ~valid] = spec.nodata
+    return values.astype(spec.dtype, copy=False)
 
 
 def compute_or_halve(work: Work, tile: Tile, context: Context) -> Computed:
@@ -190,14 +229,22 @@ def _halves(tile: Tile, work: Work) -> list[Tile]:
     return [Tile(tile.index, part, part.padded(work.halo_px, *size)) for part in cores]
 
 
-def _unpack(record: bytes, tile: Tile, specs: Mapping[str, OutputSpec], preview: QuickLook) -> _Finished:
+def _unpack(
+    record: bytes,
+    tile: Tile,
+    specs: Mapping[str, OutputSpec],
+    preview: QuickLook,
+    packings: Mapping[str, Packing],
+) -> _Finished:
     """Turn a journal record back into a tile's arrays."""
     shape, offset = (tile.core.height, tile.core.width), 0
     outputs = {}
     for role, spec in specs.items():
-        count = len(spec.band_names) * shape[0] * shape[1]
-        values = np.frombuffer(record, dtype=spec.dtype, count=count, offset=offset)
-        outputs[role] = values.reshape(len(spec.band_names), *shape)
+        planes, dtype = len(spec.band_names), np.dtype(spec.dtype)
+        if role in packings:
+            planes, dtype = packings[role].planes, np.dtype(np.float32)
+        values = np.frombuffer(record, dtype=dtype, count=planes * shape[0] * shape[1], offset=offset)
+        outputs[role] = values.reshape(planes, *shape)
         offset += values.nbytes
     valid = np.frombuffer(record, dtype=bool, count=shape[0] * shape[1], offset=offset).reshape(shape)
     rest = np.frombuffer(record, dtype=np.float32, offset=offset + valid.nbytes)

@@ -23,8 +23,8 @@ from .surroundings import under
 class Estimate(Protocol):
     """Fine spectra of a block's core, not yet written out."""
 
-    def cube(self, bands: list[int] | None) -> torch.Tensor:
-        """Spectra [bands, rows, columns]; only some bands if asked."""
+    def planes(self) -> torch.Tensor:
+        """What :meth:`Estimator.expand` makes spectra of, [planes, rows, columns]."""
         ...
 
     def deviation(self) -> torch.Tensor:
@@ -38,13 +38,19 @@ class Estimator(Protocol):
     Attributes:
         halo_px: how many fine pixels around a pixel its result depends on.
         parameters: number of trained parameters.
+        planes: how many planes its spectra follow from.
     """
 
     halo_px: int
     parameters: int
+    planes: int
 
     def estimate(self, block: PairBlock, core: tuple[slice, slice]) -> Estimate:
         """Estimate the core of a block whose MSI is on the HSI's scale."""
+        ...
+
+    def expand(self, planes: torch.Tensor, bands: list[int] | None) -> torch.Tensor:
+        """Spectra [bands, rows, columns], only some bands if asked, of an estimate's planes."""
         ...
 
     def to(self, device: torch.device) -> Estimator:
@@ -78,9 +84,9 @@ class SubspaceEstimate:
     coefficients: torch.Tensor
     guess: torch.Tensor
 
-    def cube(self, bands: list[int] | None) -> torch.Tensor:
+    def planes(self) -> torch.Tensor:
         """See :class:`Estimate`."""
-        return self.estimator.subspace.expand(self.coefficients, bands)
+        return self.coefficients
 
     def deviation(self) -> torch.Tensor:
         """See :class:`Estimate`."""
@@ -113,6 +119,7 @@ class SubspaceEstimator:
         self.subspace, self.prior, self.correction, self.variance = subspace, prior, correction, variance
         self.halo_px = margin_px if correction is not None else 0
         self.parameters = prior.parameters
+        self.planes = subspace.basis.shape[1]
 
     def estimate(self, block: PairBlock, core: tuple[slice, slice]) -> SubspaceEstimate:
         """See :class:`Estimator`."""
@@ -121,6 +128,10 @@ class SubspaceEstimator:
             return SubspaceEstimate(self, block, core, guess[:, core[0], core[1]], guess)
         corrected = self.correction.apply(guess, block, self.subspace, core=core)
         return SubspaceEstimate(self, block, core, corrected, guess)
+
+    def expand(self, planes: torch.Tensor, bands: list[int] | None) -> torch.Tensor:
+        """See :class:`Estimator`."""
+        return self.subspace.expand(planes, bands)
 
     def to(self, device: torch.device) -> SubspaceEstimator:
         """The same on a device."""
@@ -161,20 +172,18 @@ class SubspaceEstimator:
 
 @dataclass(frozen=True)
 class PaperEstimate:
-    """Spectra of all members, [members, bands, rows, columns]."""
+    """Spectra, [bands, rows, columns], and the variance of their errors."""
 
-    members: torch.Tensor
+    spectra: torch.Tensor
     variance: float
 
-    def cube(self, bands: list[int] | None) -> torch.Tensor:
+    def planes(self) -> torch.Tensor:
         """See :class:`Estimate`."""
-        members = self.members if bands is None else self.members[:, bands]
-        return members.mean(dim=0)
+        return self.spectra
 
     def deviation(self) -> torch.Tensor:
         """See :class:`Estimate`."""
-        shape = self.members.shape[2:]
-        return torch.full(shape, self.variance, device=self.members.device).sqrt()
+        return torch.full(self.spectra.shape[1:], self.variance, device=self.spectra.device).sqrt()
 
 
 class PaperEstimator:
@@ -185,6 +194,8 @@ class PaperEstimator:
     def __init__(self, model: PaperModel, variance: float) -> None:
         self.model, self.variance = model, variance
         self.parameters = model.network.parameters_per_member
+        outputs = model.network.layers[-1][1]
+        self.planes = outputs if model.endmembers is None else model.endmembers.shape[1]
 
     def estimate(self, block: PairBlock, core: tuple[slice, slice]) -> PaperEstimate:
         """See :class:`Estimator`."""
@@ -193,8 +204,12 @@ class PaperEstimator:
         coarse = None
         if self.model.surrounded:
             coarse = under(block.hsi, block.placement, *block.msi.shape[1:])[:, rows, cols].flatten(1)
-        members = self.model.predict_members(msi.flatten(1), coarse)
-        return PaperEstimate(members.reshape(*members.shape[:2], *msi.shape[1:]), self.variance)
+        spectra = self.model.predict(msi.flatten(1), coarse)
+        return PaperEstimate(spectra.reshape(-1, *msi.shape[1:]), self.variance)
+
+    def expand(self, planes: torch.Tensor, bands: list[int] | None) -> torch.Tensor:
+        """See :class:`Estimator`."""
+        return planes if bands is None else planes[bands]
 
     def to(self, device: torch.device) -> PaperEstimator:
         """The same on a device."""

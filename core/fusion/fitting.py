@@ -290,7 +290,7 @@ def _facts(
     """What the report tells about the fit."""
     blocks = [_cropped(block) for block in relation.blocks[:2]]
     whole = [(slice(0, block.msi.shape[1]), slice(0, block.msi.shape[2])) for block in blocks]
-    cubes = [estimator.estimate(block, core).cube(None) for block, core in zip(blocks, whole)]
+    cubes = [estimator.expand(estimator.estimate(block, core).planes(), None) for block, core in zip(blocks, whole)]
     agreement = consistency(cubes, blocks, relation.response, optics.footprint, optics.zeros_outside)
     kernel = optics.footprint.kernel if optics.known else torch.empty(0, 0)
     return {

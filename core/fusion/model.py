@@ -112,12 +112,15 @@ class FusionModel:
         latent = None if self.latent is None else self.latent.to(device)
         return self._with(harmony=harmony, estimator=self.estimator.to(device), latent=latent)
 
-    def apply(self, block: PairBlock, core: tuple[slice, slice]) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
+    def apply(
+        self, block: PairBlock, core: tuple[slice, slice], packed: bool = False
+    ) -> tuple[dict[str, torch.Tensor], torch.Tensor]:
         """Compute the core of one block.
 
         Args:
             block: both images as they are read, with a margin of ``halo_px`` where there is more.
             core: rows and columns of the block's fine array to give back.
+            packed: leave the fused image as the ``packed_planes`` that :meth:`expand` makes bands of.
 
         Returns:
             planes by role, [bands, rows, columns] of the core, and bool [rows, columns], True where both images are
@@ -129,12 +132,21 @@ class FusionModel:
         planes = {}
         for role in self._roles:
             if role == FUSED:
-                planes[role] = estimate.cube(self._written)
+                planes[role] = estimate.planes() if packed else self.expand(estimate.planes())
             elif role == UNCERTAINTY:
                 planes[role] = estimate.deviation()[None]
             elif self.latent is not None:
-                planes[role] = self.latent.maps(estimate.cube(None))
+                planes[role] = self.latent.maps(self.estimator.expand(estimate.planes(), None))
         return planes, self.covered(block)[core]
+
+    @property
+    def packed_planes(self) -> int:
+        """Planes that the fused image follows from."""
+        return self.estimator.planes
+
+    def expand(self, planes: torch.Tensor) -> torch.Tensor:
+        """The bands to write, [bands, rows, columns], of packed planes."""
+        return self.estimator.expand(planes, self._written)
 
     def covered(self, block: PairBlock) -> torch.Tensor:
         """Fine pixels that are valid and lie in a valid coarse one, bool [rows, columns]."""
