@@ -89,9 +89,9 @@ def judge_interpolation(blocks: Sequence[PairBlock]) -> Contender:
     squares, angles, count, values = 0.0, 0.0, 0, 0
     for block in blocks[:JUDGED_BLOCKS]:
         fold = aside(block.hsi_valid)
-        chosen = fold & block.hsi_valid
-        guess = _fill(block.hsi, block.hsi_valid & ~fold)[:, chosen]
-        truth = block.hsi[:, chosen]
+        filled, near = _fill(block.hsi, block.hsi_valid & ~fold)
+        chosen = fold & block.hsi_valid & near
+        guess, truth = filled[:, chosen], block.hsi[:, chosen]
         squares += float((guess - truth).square().sum())
         angles += float(_angles(truth, guess).sum())
         count, values = count + int(chosen.sum()), values + truth.numel()
@@ -142,10 +142,10 @@ def _angles(truth: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
     return torch.rad2deg(torch.arccos(cosine.clamp(-1.0, 1.0)))
 
 
-def _fill(hsi: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
-    """The cube with every pixel replaced by the mean of the known ones in the 5 x 5 around it."""
+def _fill(hsi: torch.Tensor, known: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The cube with every pixel replaced by the mean of the known ones in the 5 x 5 around it; where there are any."""
     weight = known.to(hsi)[None, None]
     box = torch.ones(1, 1, 5, 5, dtype=hsi.dtype, device=hsi.device)
     near = torch.nn.functional.conv2d((hsi * weight[0])[:, None], box, padding=2)[:, 0]
     count = torch.nn.functional.conv2d(weight, box, padding=2)[0, 0]
-    return near / count.clamp_min(1.0)
+    return near / count.clamp_min(1.0), count > 0

@@ -18,7 +18,7 @@ from hyperres.core.engine.job import Job
 from hyperres.core.errors import Cancelled
 
 PYTHON = Path(sys.executable)
-SIZE, RATIO, BANDS = 640, 4, 24
+SIZE, RATIO, BANDS = 960, 4, 24
 NM = np.linspace(450, 1000, BANDS)
 MSI_NM = (490.0, 560.0, 665.0, 840.0)
 
@@ -39,7 +39,7 @@ def folder(tmp_path_factory):
     """A pair of many tiles: fields of three materials, seen by both sensors."""
     folder = tmp_path_factory.mktemp("pair")
     random = np.random.default_rng(0)
-    shares = np.kron(random.dirichlet(np.full(3, 0.4), (64, 64)).transpose(2, 0, 1), np.ones((1, 10, 10)))
+    shares = np.kron(random.dirichlet(np.full(3, 0.4), (96, 96)).transpose(2, 0, 1), np.ones((1, 10, 10)))
     axis = np.linspace(0, 1, BANDS)
     spectra = np.stack([0.25 + 0.2 * np.sin((2 + 1.3 * k) * axis + 1.1 * k) for k in range(3)])
     truth = np.einsum("kb,kij->bij", spectra, shares)
@@ -106,7 +106,7 @@ def test_cancelling_ends_within_two_seconds_and_leaves_nothing(folder, method, p
     def on_progress(percent, step):
         if step == phase:
             reports.append(percent)
-        if len(set(reports)) >= 3 and not cancelled_at:
+        if reports and not cancelled_at:
             cancelled_at.append(time.monotonic())
 
     with pytest.raises(Cancelled):
