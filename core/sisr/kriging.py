@@ -64,7 +64,9 @@ def guess(low: torch.Tensor, filters: torch.Tensor) -> torch.Tensor:
         float32 [images * planes, factor^2, h, w], to be shuffled.
     """
     images, planes, height, width = low.shape
-    inner = pad(low, (REACH,) * 4, mode="replicate").reshape(1, images * planes, *(n + 2 * REACH for n in (height, width)))
+    inner = pad(low, (REACH,) * 4, mode="replicate").reshape(
+        1, images * planes, *(n + 2 * REACH for n in (height, width))
+    )
     found = conv2d(inner, filters.flatten(0, 2)[:, None], groups=images * planes)
     return found.reshape(images * planes, -1, height, width)
 
