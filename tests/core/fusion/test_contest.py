@@ -18,7 +18,6 @@ from hyperres.core.fusion.relation import Relation
 from hyperres.core.fusion.ridge import fit_ridge
 from hyperres.core.fusion.settings import FusionSettings
 from hyperres.core.fusion.subspace import fit_subspace
-from hyperres.core.physics.blur import Blur
 from hyperres.core.physics.footprint import gaussian_footprint
 from hyperres.core.sensors.srf import Srf
 
