@@ -194,6 +194,8 @@ class SuperresolveModel:
     ) -> SuperresolveModel:
         """Rebuild a saved model."""
         settings = SuperresolveSettings.from_mapping(header["settings"])
+        # where a file's tensors lie in memory would decide about the last digits
+        tensors = {name: value.clone() for name, value in tensors.items()}
         return cls(
             table,
             PlaneSpace.restore(header["space"], _below("space", tensors)),

@@ -24,6 +24,8 @@ from ..unmixing.noise import noise_variance
 from ..unmixing.settings import UnmixSettings
 
 MOST_COMPONENTS = 8
+CLEARLY = 1.05
+"""By how much a component has to stand out: the edge holds for infinitely many bands."""
 PIXELS = 40_000
 """As many tell the statistics of planes well enough."""
 LEAST_POWER = 1e-6
@@ -134,7 +136,7 @@ def fit_planes(sample: Sample, endmembers: torch.Tensor) -> PlaneSpace:
     noise = _band_noise(sample)
     solve = make_solver(endmembers, UnmixSettings(model="nnls"))
     left = pixels - endmembers.T @ solve(pixels)
-    spectra = torch.cat([endmembers, main_components(left).T])
+    spectra = torch.cat([endmembers, main_components(left, count).T])
     values = _split(pixels, spectra, count, solve).double()
     spread = values.std(dim=1).clamp_min(1e-9)
     basis = _basis(spectra.double())
@@ -152,14 +154,15 @@ def fit_planes(sample: Sample, endmembers: torch.Tensor) -> PlaneSpace:
     )
 
 
-def main_components(left: torch.Tensor) -> torch.Tensor:
+def main_components(left: torch.Tensor, taken: int = 0) -> torch.Tensor:
     """The directions of a residual that stand out from its noise, at most ``MOST_COMPONENTS``.
 
     A direction counts when its power is above what noise alone can reach (the edge of Marchenko & Pastur 1967), with
-    the noise taken from the directions beyond the most that are kept.
+    the noise taken from the directions behind it.
 
     Args:
         left: residual spectra, [bands, pixels].
+        taken: dimensions whose noise a fit has taken away.
 
     Returns:
         orthonormal columns, float32 [bands, components]; there may be none.
@@ -168,9 +171,11 @@ def main_components(left: torch.Tensor) -> torch.Tensor:
     values = left.double()
     powers, vectors = torch.linalg.eigh(values @ values.T / pixels)
     powers, vectors = powers.flip(0).clamp_min(0.0), vectors.flip(1)
-    most = min(MOST_COMPONENTS, bands // 2)
-    edge = float(powers[most:].mean()) * (1.0 + math.sqrt(bands / pixels)) ** 2
-    kept = int((powers[:most] > edge + torch.finfo(torch.float32).eps * powers[0]).sum())
+    edge = CLEARLY * (1.0 + math.sqrt(bands / pixels)) ** 2
+    rounding = torch.finfo(torch.float32).eps ** 2 * values.square().mean()
+    most, kept = min(MOST_COMPONENTS, (bands - taken) // 2), 0
+    while kept < most and powers[kept] > edge * powers[kept + 1 :].sum() / (bands - taken - kept - 1) + rounding:
+        kept += 1
     return vectors[:, :kept].float()
 
 

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Planes: abundances as they are, what they leave, the noise, and gaps."""
+
+import numpy as np
+import torch
+
+from hyperres.core.bands import BandTable
+from hyperres.core.engine.method import Sample
+from hyperres.core.engine.moments import StreamingMoments
+from hyperres.core.sisr.planes import filled, fit_planes, main_components
+
+BANDS, PIXELS, NOISE = 40, 6000, 0.002
+
+
+def spectra(count):
+    axis = torch.linspace(0, 1, BANDS)
+    return torch.stack([0.25 + 0.2 * torch.sin((2 + 1.7 * k) * axis + 0.9 * k) for k in range(count)])
+
+
+def sample_of(pixels):
+    moments = StreamingMoments(BANDS)
+    moments.add(pixels)
+    table = BandTable(names=tuple(map(str, range(BANDS))), good=(True,) * BANDS)
+    return Sample(pixels, pixels, moments.result(), table, len(pixels), len(pixels), True)
+
+
+def mixture(extra, noise=NOISE, seed=0):
+    """Shares of three materials, none of them near 0, plus some strange spectra that vary on their own."""
+    generator = torch.Generator().manual_seed(seed)
+    shares = torch.distributions.Dirichlet(8 * torch.ones(3)).sample((PIXELS,))
+    strange = 0.02 * torch.randn(PIXELS, extra, generator=generator)
+    directions = torch.linalg.qr(torch.randn(BANDS, extra, generator=generator))[0]
+    pixels = shares @ spectra(3) + strange @ directions.T + noise * torch.randn(PIXELS, BANDS, generator=generator)
+    return shares, pixels
+
+
+def test_planes_of_a_pure_mixture_are_its_shares():
+    torch.manual_seed(0)
+    shares, pixels = mixture(extra=0)
+    space = fit_planes(sample_of(pixels), spectra(3))
+    assert space.count == len(space.spectra) == 3
+    planes = space.planes(pixels.T.reshape(BANDS, 60, 100)).flatten(1)
+    found = planes * space.spread[:, None] + space.centre[:, None]
+    assert (found.T - shares).abs().mean() < 0.02
+    np.testing.assert_allclose(planes.mean(dim=1), 0.0, atol=1e-4)
+    np.testing.assert_allclose(planes.std(dim=1), 1.0, atol=1e-3)
+
+
+def test_what_varies_outside_the_endmembers_is_found_and_nothing_more():
+    torch.manual_seed(1)
+    for extra in (0, 2, 5):
+        _, pixels = mixture(extra)
+        space = fit_planes(sample_of(pixels), spectra(3))
+        assert len(space.spectra) - space.count == extra
+
+
+def test_pure_noise_has_no_main_component():
+    noise = torch.randn(BANDS, 3000, generator=torch.Generator().manual_seed(2))
+    assert main_components(noise).shape == (BANDS, 0)
+
+
+def test_planes_and_rest_together_are_the_pixel():
+    torch.manual_seed(3)
+    _, pixels = mixture(extra=4)
+    cube = pixels.T.reshape(BANDS, 60, 100)
+    space = fit_planes(sample_of(pixels), spectra(3))
+    coefficients = space.coefficients(space.planes(cube))
+    # planes and projection agree on everything that the basis holds
+    torch.testing.assert_close(coefficients, space.project(cube), atol=2e-4, rtol=0)
+    eye = space.basis.T @ space.basis
+    torch.testing.assert_close(eye, torch.eye(len(eye)), atol=1e-5, rtol=0)
+
+
+def test_the_noise_is_what_was_added():
+    torch.manual_seed(4)
+    _, pixels = mixture(extra=2)
+    space = fit_planes(sample_of(pixels), spectra(3))
+    found = (space.coarse_noise.trace() + space.noise_left * BANDS) / BANDS
+    assert abs(float(found) ** 0.5 / NOISE - 1.0) < 0.1
+
+
+def test_gaps_repeat_the_nearest_valid_pixel():
+    planes = torch.arange(30.0).reshape(1, 5, 6)
+    valid = torch.ones(5, 6, dtype=torch.bool)
+    valid[1:4, :3] = False
+    found = filled(planes, valid)
+    assert torch.equal(found[:, valid], planes[:, valid])
+    assert found[0, 2, 2] == planes[0, 2, 3] and found[0, 1, 0] == planes[0, 0, 0] and found[0, 3, 0] == planes[0, 4, 0]
+    assert not filled(planes, torch.zeros(5, 6, dtype=torch.bool)).any()
