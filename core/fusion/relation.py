@@ -139,6 +139,7 @@ def _response(
         hsi_pixels[::step].numpy(),
         msi_pixels[::step].numpy(),
         seed,
+        settings.force,
     )
 
 

@@ -41,6 +41,7 @@ def settle_response(
     hsi_pixels: np.ndarray,
     msi_pixels: np.ndarray,
     seed: int,
+    force: bool = False,
 ) -> Response:
     """Settle the response.
 
@@ -52,6 +53,7 @@ def settle_response(
         hsi_pixels: coarse pixels, [pixels, hsi_bands].
         msi_pixels: the MSI averaged over the same pixels, [pixels, msi_bands].
         seed: of the estimate.
+        force: estimate even a band of which the HSI explains nothing.
 
     Raises:
         BandsError: the bands do not fit the sensor or the HSI.
@@ -59,9 +61,10 @@ def settle_response(
     """
     every = tuple(range(len(msi_table)))
     if given is not None:
-        return Response(given, every, f"Given by the user ({given.source}).")
+        kept = every if given.kept is None else given.kept
+        return Response(given, kept, f"Given by the user ({given.source}).", given.notes)
     if sensor == ESTIMATE:
-        found = estimate_srf(hsi_pixels, msi_pixels, hsi_table, msi_table, seed)
+        found = estimate_srf(hsi_pixels, msi_pixels, hsi_table, msi_table, seed, force)
         source = "Estimated from the two images: smooth, non-negative least squares."
         return Response(found.srf, every, source, found.sentences)
     return _of_sensor(load_sensor(sensor), hsi_table, msi_table, hsi_pixels, msi_pixels)

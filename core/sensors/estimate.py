@@ -89,7 +89,12 @@ class _BandFit:
 
 
 def estimate_srf(
-    hsi_pixels: np.ndarray, msi_pixels: np.ndarray, hsi_table: BandTable, msi_table: BandTable, seed: int = 0
+    hsi_pixels: np.ndarray,
+    msi_pixels: np.ndarray,
+    hsi_table: BandTable,
+    msi_table: BandTable,
+    seed: int = 0,
+    force: bool = False,
 ) -> EstimatedSrf:
     """Estimate the response of every MSI band.
 
@@ -99,10 +104,11 @@ def estimate_srf(
         hsi_table: the HSI's bands.
         msi_table: the MSI's bands; their wavelengths help where known.
         seed: which runs of pixels are held out.
+        force: take an even response, and say so, for a band of which the HSI explains nothing.
 
     Raises:
         InputError: there are too few pixels.
-        BandsError: a band is constant, or the HSI explains nothing of it.
+        BandsError: a band is constant, or the HSI explains nothing of it and ``force`` is not set.
     """
     count = len(hsi_pixels)
     if count < LEAST_PIXELS:
@@ -138,13 +144,11 @@ def estimate_srf(
             fit, sentence = _fit_near(pixels, y / spread, prior * cells, band_words(msi_table, band))
             sentences += sentence
         weights = fit.density * cells * spread / unit
-        if not weights.sum() > 0:
-            raise BandsError(
-                f"{band_words(msi_table, band)} of the multispectral image cannot be explained by the hyperspectral "
-                "image: leave the band out, or check that both images show the same ground."
-            )
-        found.append((weights / weights.sum(), fit))
         gains.append(float(weights.sum()))
+        if not gains[-1] > 0:
+            sentences.append(_unexplained(band_words(msi_table, band), force))
+            weights = cells if prior is None else cells * (prior == prior.min())
+        found.append((weights / weights.sum(), fit))
         offsets.append(fit.offset * spread)
     matrix = np.array([weights for weights, _ in found], dtype=np.float32)
     return EstimatedSrf(
@@ -154,6 +158,21 @@ def estimate_srf(
         tuple(fit.error for _, fit in found),
         tuple(sentences),
     )
+
+
+def _unexplained(words: str, force: bool) -> str:
+    """Refuse a band of which the HSI explains nothing, or say what is taken instead.
+
+    Raises:
+        BandsError: it is not forced.
+    """
+    what = f"{words} of the multispectral image cannot be explained by the hyperspectral image"
+    if not force:
+        raise BandsError(
+            f"{what}: leave the band out, check that both images show the same ground, or force the fusion if you know "
+            "that they do."
+        )
+    return f"{what}, so an even spectral response is taken for it because the fusion is forced: do not rely on it."
 
 
 def _fit_near(pixels: _Pixels, y: np.ndarray, prior: np.ndarray, words: str) -> tuple[_BandFit, list[str]]:

@@ -250,6 +250,19 @@ def test_another_place_is_refused_unless_forced(pair, tmp_path):
     assert (tmp_path / "fused.tif").is_file()
 
 
+def test_forcing_goes_on_with_a_warning_where_no_response_can_be_estimated(pair, tmp_path):
+    truth, hsi, _ = pair
+    # darker wherever any band is brighter: no response that is not negative does that
+    unrelated = write(tmp_path / "unrelated.tif", 0.9 - truth.sum(axis=0, keepdims=True) / BANDS, 1.0, None)
+    with pytest.raises(InputError, match="cannot be explained.* force the fusion") as error:
+        go(job(hsi, unrelated, tmp_path))
+    _one_sentence(error)
+    reporter = Quiet()
+    run(job(hsi, unrelated, tmp_path, settings={"force": True}), reporter, lambda: False)
+    assert np.isfinite(read(tmp_path / "fused.tif")).all()
+    assert any("cannot be explained" in text and "do not rely" in text for text in reporter.warnings)
+
+
 def _spoilt(kind, truth, folder, hsi):
     """An MSI, or a swapped pair, that cannot be used."""
     msi = fine(truth)

@@ -167,6 +167,18 @@ def test_bad_pixels_are_refused_in_words():
         estimate_srf(x, -x.sum(1, keepdims=True), table_of(NM), table_of(names=("a",)))
 
 
+def test_a_forced_response_of_what_cannot_be_explained_is_even_and_said():
+    x = smooth_spectra(20, 400)
+    found = estimate_srf(x, -x.sum(1, keepdims=True), table_of(NM), table_of(names=("a",)), force=True)
+    np.testing.assert_allclose(found.srf.matrix, 1 / len(NM), rtol=1e-3)
+    assert found.gain == (0.0,)
+    assert "Band 1 ('a') of the multispectral image cannot be explained" in found.sentences[-1]
+    # a known wavelength still says where the response lies
+    x, y = x - x.mean(0), np.column_stack([-x.sum(1), x[:, 20]])
+    near = estimate_srf(x, y, table_of(NM), table_of((450, 600)), force=True).srf.matrix[0]
+    assert near.sum() == pytest.approx(1.0) and near[np.abs(NM - 450) > 60].max() == 0.0
+
+
 def test_a_real_scene_through_an_unknown_blur_gives_nearly_the_right_bands():
     if not (JASPER.is_file() and WAVELENGTHS.is_file()):
         pytest.skip("../shared/data/unmixing is not here")
