@@ -112,6 +112,8 @@ class SimulateRun(Runner):
             return None, None
         if settings.sensor is None:
             srf = read_srf(self.job.tables["srf"], table, None)
+            for sentence in srf.notes:
+                self.reporter.warning(sentence)
             centres = None if table.wavelength_nm is None else srf.centres(table.wavelength_nm)
             return srf, BandTable(srf.names, (True,) * len(srf.names), centres)
         sensor = load_sensor(settings.sensor)

@@ -20,11 +20,15 @@ class Srf:
         matrix: float32 [msi_bands, hsi_bands], non-negative, every row sums to 1.
         names: one name per MSI band, in the order of the MSI's bands.
         source: where it comes from, in words, e.g. ``Sentinel-2A``.
+        kept: positions of those bands among the MSI's; None where these are all of them.
+        notes: sentences about bands that were left out and what had to be assumed.
     """
 
     matrix: numpy.ndarray
     names: tuple[str, ...]
     source: str
+    kept: tuple[int, ...] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.matrix.ndim != 2 or len(self.matrix) != len(self.names):

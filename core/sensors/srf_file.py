@@ -24,7 +24,7 @@ from ..errors import BandsError, InputError
 from ..raster.dialects import MICROMETRES_BELOW, nm_per_unit
 from .catalogue import Sensor, SensorBand
 from .match import band_words, match_wavelengths, only_count, words_of
-from .response import srf_of_sensor
+from .response import covered_bands, srf_of_sensor
 from .srf import Srf
 
 LARGEST_BYTES = 20_000_000
@@ -55,6 +55,9 @@ def read_srf(path: str | Path, hsi_table: BandTable, msi_table: BandTable | None
         hsi_table: the used bands of the HSI.
         msi_table: the used bands of the MSI, or None when there is no MSI yet, so that the file's bands all count.
 
+    Returns:
+        the response of those bands that the HSI covers; the others are named in its notes.
+
     Raises:
         InputError: the file cannot be read as a spectral response.
         BandsError: its bands do not fit those of the images.
@@ -62,12 +65,19 @@ def read_srf(path: str | Path, hsi_table: BandTable, msi_table: BandTable | None
     table = _read(Path(path))
     count = None if msi_table is None else len(msi_table)
     if _holds_curves(table, len(hsi_table), count):
-        srf = _of_curves(table, hsi_table)
-    else:
-        srf = _of_weights(table, len(hsi_table), count)
+        return _of_curves(table, hsi_table, msi_table)
+    return _in_order(_of_weights(table, len(hsi_table), count), hsi_table, msi_table)
+
+
+def _in_order(srf: Srf, hsi_table: BandTable, msi_table: BandTable | None) -> Srf:
+    """Weights in the order of the MSI's bands."""
     if msi_table is None:
         return Srf(srf.matrix, tuple(name or f"Band {i + 1}" for i, name in enumerate(srf.names)), srf.source)
-    order = _order(srf, hsi_table, msi_table)
+    peaks = None
+    if hsi_table.wavelength_nm is not None:
+        spacing = np.ptp(hsi_table.wavelength_nm) / max(len(hsi_table) - 1, 1)
+        peaks = srf.centres(hsi_table.wavelength_nm), [float(spacing / row.max()) for row in srf.matrix]
+    order = _order(srf.source, srf.names, peaks, msi_table)
     names = srf.names if any(srf.names) else msi_table.names
     return Srf(srf.matrix[list(order)], tuple(names[i] for i in order), srf.source)
 
@@ -82,28 +92,41 @@ def _holds_curves(table: _Table, hsi_bands: int, msi_bands: int | None) -> bool:
     return table.numbers.shape[1] > 1 and bool(np.all(np.diff(first) > 0) and first[0] > 0.1 and np.ptp(first) > 0)
 
 
-def _of_curves(table: _Table, hsi_table: BandTable) -> Srf:
+def _of_curves(table: _Table, hsi_table: BandTable, msi_table: BandTable | None) -> Srf:
     nm = _in_nm(table)
     if table.numbers.shape[1] < 2:
         raise InputError(f"{table.file} holds wavelengths but no responses: add one column per multispectral band.")
     if len(nm) < 2:
         raise InputError(f"{table.file} holds a single wavelength: add one line per wavelength.")
     curves = table.numbers[:, 1:].T
-    names = table.names[1:] or tuple(str(i + 1) for i in range(len(curves)))
+    names = table.names[1:] or tuple(f"Band {i + 1}" for i in range(len(curves)))
     hsi_nm = hsi_table.wavelength_nm
     if hsi_nm is not None and len(hsi_nm) == len(nm) and np.allclose(nm, hsi_nm, rtol=0, atol=_SAME_NM):
-        return _scaled(table.file, curves, names)
+        return _in_order(_scaled(table.file, curves, names), hsi_table, msi_table)
+    sensor = _sensor(table.file, names, nm, curves)
+    order: Sequence[int] = range(len(names))
+    if msi_table is not None:
+        peaks = None
+        if hsi_nm is not None:
+            peaks = [band.centre_nm for band in sensor.bands], [band.width_nm for band in sensor.bands]
+        order = _order(table.file, names, peaks, msi_table)
+    kept, left_out = covered_bands(sensor, order, hsi_table)
+    srf, notes = srf_of_sensor(sensor, [order[i] for i in kept], hsi_table)
+    return Srf(srf.matrix, srf.names, srf.source, kept, (*left_out, *notes))
+
+
+def _sensor(file: str, names: Sequence[str], nm: np.ndarray, curves: np.ndarray) -> Sensor:
+    """The sensor that the curves [bands, wavelengths] describe."""
     order = np.argsort(nm)
     sorted_nm = nm[order]
     if np.any(np.diff(sorted_nm) <= 0):
-        raise InputError(f"{table.file} holds the same wavelength twice: keep one line of each.")
+        raise InputError(f"{file} holds the same wavelength twice: keep one line of each.")
     fine = np.arange(sorted_nm[0], sorted_nm[-1] + 0.5, 1.0)
     bands = tuple(
         SensorBand(name, (), tuple(fine.tolist()), tuple(np.interp(fine, sorted_nm, row[order]).tolist()))
-        for name, row in zip(names, _checked(table.file, curves, names))
+        for name, row in zip(names, _checked(file, curves, names))
     )
-    sensor = Sensor("", table.file, bands, "")
-    return srf_of_sensor(sensor, range(len(bands)), hsi_table)[0]
+    return Sensor("", file, bands, "")
 
 
 def _in_nm(table: _Table) -> np.ndarray:
@@ -152,7 +175,7 @@ def _scaled(file: str, matrix: np.ndarray, names: Sequence[str]) -> Srf:
 def _checked(file: str, rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
     """Rows of responses without the noise below zero."""
     for i, row in enumerate(rows):
-        band = f"Band {i + 1}" + (f" ({names[i]!r})" if names[i] not in ("", str(i + 1)) else "")
+        band = f"Band {i + 1}" + (f" ({names[i]!r})" if names[i] not in ("", f"Band {i + 1}") else "")
         peak = row.max()
         if row.min() < -_NOISE * max(peak, 0.0):
             raise InputError(f"{band} of {file} holds the negative response {row.min():g}: responses must be positive.")
@@ -161,27 +184,29 @@ def _checked(file: str, rows: np.ndarray, names: Sequence[str]) -> np.ndarray:
     return np.clip(rows, 0.0, None)
 
 
-def _order(srf: Srf, hsi_table: BandTable, msi_table: BandTable) -> tuple[int, ...]:
-    """The file's band that each MSI band is."""
-    named = _by_name(srf.names, msi_table.names)
+def _order(
+    file: str,
+    names: Sequence[str],
+    peaks: tuple[Sequence[float], Sequence[float]] | None,
+    msi_table: BandTable,
+) -> tuple[int, ...]:
+    """The file's band that each MSI band is; peaks are the centres and widths of the file's bands, nm."""
+    named = _by_name(names, msi_table.names)
     if named is not None:
         return named
-    known, wanted = len(srf.names), len(msi_table)
+    known, wanted = len(names), len(msi_table)
     if known != wanted:
         raise BandsError(
-            f"{srf.source} describes {known} bands, but the multispectral image has {wanted} bands in use: give one "
-            "column per band, in the order of the image's bands."
+            f"{file} describes {known} bands, but the multispectral image has {wanted} bands in use: give one column "
+            "per band, in the order of the image's bands."
         )
-    if hsi_table.wavelength_nm is None or msi_table.wavelength_nm is None:
+    if peaks is None or msi_table.wavelength_nm is None:
         return tuple(range(known))
-    nm = np.asarray(hsi_table.wavelength_nm)
-    spacing = np.ptp(nm) / max(len(nm) - 1, 1)
-    widths = [float(spacing / row.max()) for row in srf.matrix]
-    found, worst = match_wavelengths(msi_table.wavelength_nm, srf.centres(hsi_table.wavelength_nm), widths)
+    found, worst = match_wavelengths(msi_table.wavelength_nm, *peaks)
     if worst is not None:
         raise BandsError(
-            f"{band_words(msi_table, worst)} of the multispectral image fits no band of {srf.source}: give the "
-            "response of the sensor that took the image, or correct the image's wavelengths."
+            f"{band_words(msi_table, worst)} of the multispectral image fits no band of {file}: give the response of "
+            "the sensor that took the image, or correct the image's wavelengths."
         )
     return found
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hyperres.core.bands import BandTable
 from hyperres.core.errors import InputError
 from hyperres.core.sensors.catalogue import load_sensor
-from hyperres.core.sensors.response import srf_of_sensor
+from hyperres.core.sensors.response import coverage, srf_of_sensor
 from hyperres.core.sensors.srf_file import LARGEST_BYTES, read_srf
 
 HSI_NM = np.arange(400, 1000, 10.0)
@@ -139,7 +139,7 @@ def with_cell(text, cell):
         (curves_text(header="wavelength_nm", factor=1e-3), "from 0.45 to 0.949 nm: correct their unit"),
         (curves_text(header="wavelength_um"), "from 450000 to 949000 nm: correct their unit"),
         (curves_text(order=(0, 1, 2)), "describes 3 bands, but the multispectral image has 4"),
-        (curves_text(factor=2.0), "does not cover the response of srf.csv"),
+        (curves_text(factor=2.0), "covers none of the bands of srf.csv"),
         (matrix_text(TRUE[:, :50]), "holds 4 x 50 numbers, but 4 multispectral and 60 hyperspectral bands"),
         (matrix_text(TRUE[:3]), "describes 3 bands, but the multispectral image has 4"),
         (matrix_text(TRUE * [[1], [0], [1], [1]]), "Band 2 of srf.csv responds to nothing"),
@@ -151,6 +151,26 @@ def test_a_broken_file_is_refused_in_one_sentence(write, text, said):
     with pytest.raises(InputError, match=said) as refused:
         read_srf(write(text), HSI, msi())
     assert str(refused.value).endswith(".") and "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("nm", [None, (860.0, 560.0, 730.0, 650.0)])
+def test_bands_that_the_hsi_does_not_cover_are_left_out_by_name(write, nm):
+    short = HSI.subset(np.flatnonzero(HSI_NM < 855))
+    order = (3, 0, 2, 1)
+    srf = read_srf(write(curves_text(order=order)), short, msi(nm=nm))
+    assert srf.kept == (1, 2, 3)
+    assert srf.matrix == pytest.approx(srf_of_sensor(SENSOR, order[1:], short)[0].matrix, abs=2e-3)
+    share = round(100 * coverage(SENSOR, [3], short)[0])
+    assert [note for note in srf.notes if "left out" in note] == [
+        f"The hyperspectral image covers only {share}% of the response of srf.csv NIR (around 860 nm), so it is left "
+        "out."
+    ]
+
+
+def test_a_table_of_another_range_is_refused(write):
+    swir = BandTable(HSI.names, HSI.good, tuple(HSI_NM + 1000), HSI.fwhm_nm)
+    with pytest.raises(InputError, match="covers none of the bands of srf.csv"):
+        read_srf(write(curves_text()), swir, msi())
 
 
 def test_curves_need_the_hsis_wavelengths(write):
