@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fitted models as files: safetensors with a JSON header, which hold numbers and never run code."""
+"""Fitted models as files: safetensors with a JSON header, which hold numbers and never run code.
+
+A checksum over header and tensors tells a damaged file, however small the damage, before a wrong number can become a
+wrong image.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
@@ -17,7 +23,7 @@ from ..errors import BandsError, InputError
 from .method import Restorer, Savable, Saved
 
 FORMAT = 1
-HEADER_KEY = "hyperres"
+HEADER_KEY, CHECKSUM_KEY = "hyperres", "sha256"
 TOLERANCE_NM = 1.0
 
 
@@ -31,7 +37,8 @@ def save_model(model: Savable, path: Path, provenance: Mapping[str, Any]) -> Non
         "provenance": dict(provenance),
     }
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.tensors().items()}
-    save_file(tensors, str(path), metadata={HEADER_KEY: json.dumps(header, sort_keys=True)})
+    text = json.dumps(header, sort_keys=True)
+    save_file(tensors, str(path), metadata={HEADER_KEY: text, CHECKSUM_KEY: _checksum(text, tensors)})
 
 
 def load_model(path: Path, method: Restorer[Saved]) -> Saved:
@@ -42,8 +49,10 @@ def load_model(path: Path, method: Restorer[Saved]) -> Saved:
     """
     try:
         with safe_open(str(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get(HEADER_KEY, "null"))
+            metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}
+        text = metadata.get(HEADER_KEY, "null")
+        header = json.loads(text)
     except (OSError, SafetensorError, ValueError) as error:
         raise InputError(f"The model file {path} cannot be read ({error}): it is damaged or no model file.") from error
     if not isinstance(header, dict) or "method" not in header:
@@ -52,6 +61,11 @@ def load_model(path: Path, method: Restorer[Saved]) -> Saved:
         raise InputError(f"The model {path} has format {header.get('format')}; this version reads format {FORMAT}.")
     if header["method"] != method.name:
         raise InputError(f"The model {path} was made by {header['method']!r} and cannot be used for {method.name!r}.")
+    if metadata.get(CHECKSUM_KEY) != _checksum(text, tensors):
+        raise InputError(
+            f"The model {path} is damaged or was changed since it was written, for its content does not match its "
+            "checksum: take another copy of it, or fit it anew."
+        )
     try:
         return method.restore(header["model"], tensors, _table(header["bands"]))
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
@@ -78,6 +92,16 @@ def check_compatible(model: Savable, table: BandTable) -> None:
             f"The model was fitted on other wavelengths: band {worst + 1} lies at {theirs[worst]:.1f} nm "
             f"instead of {ours[worst]:.1f} nm."
         )
+
+
+def _checksum(text: str, tensors: Mapping[str, torch.Tensor]) -> str:
+    """SHA-256 of a header and of all tensors' names, kinds, shapes and bytes."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def _table(record: Mapping[str, Any]) -> BandTable:

@@ -240,6 +240,54 @@ def test_models_that_do_not_fit_are_refused(pair, tmp_path, few_steps):
         assert not (tmp_path / "fused.tif").exists()
 
 
+def _damaged(tensors, header):
+    """Models that a reader of safetensors takes for whole: name, tensors, header."""
+
+    def changed(name, change):
+        return {**tensors, name: change(tensors[name].clone())}
+
+    def put(tensor, value):
+        tensor.view(-1)[0] = value
+        return tensor
+
+    yield "not a number", changed("estimator.prior.weights", lambda t: put(t, float("nan"))), header
+    yield "infinite", changed("gain", lambda t: put(t, float("inf"))), header
+    yield "slightly wrong", changed("estimator.basis", lambda t: put(t, float(t.view(-1)[0]) + 0.1)), header
+    yield "too short", changed("offset", lambda t: t[:-1].clone()), header
+    yield "transposed", changed("estimator.basis", lambda t: t.T.contiguous()), header
+    yield "of integers", changed("grey", lambda t: t.int()), header
+    yield "halo", tensors, {**header, "model": _with(header["model"], ("estimator", "halo_px"), -1)}
+    yield "huge", tensors, {**header, "model": _with(header["model"], ("estimator", "prior", "degree"), 10**9)}
+    yield "a word", tensors, {**header, "model": _with(header["model"], ("evidence", "noise_msi"), "x")}
+    yield "nothing", tensors, _with(header, ("bands", "good"), None)
+    yield "no bands", tensors, {key: value for key, value in header.items() if key != "bands"}
+    yield "no model", tensors, {**header, "model": {}}
+    yield "no mapping", tensors, {**header, "model": [1, 2]}
+
+
+def _with(record, keys, value):
+    """A nested mapping with one value changed."""
+    if not keys:
+        return value
+    return {**record, keys[0]: _with(record[keys[0]], keys[1:], value)}
+
+
+def test_every_damaged_number_of_a_model_is_noticed(pair, tmp_path):
+    _, hsi, msi = pair
+    model, spoilt = tmp_path / "model.safetensors", tmp_path / "spoilt.safetensors"
+    go(job(hsi, msi, tmp_path, outputs=("model",)))
+    with safetensors.safe_open(str(model), "pt") as file:
+        metadata = file.metadata()
+    tensors, header = safetensors.torch.load_file(model), json.loads(metadata["hyperres"])
+    for what, spoilt_tensors, spoilt_header in _damaged(tensors, header):
+        told = {**metadata, "hyperres": json.dumps(spoilt_header, sort_keys=True)}
+        safetensors.torch.save_file(spoilt_tensors, spoilt, told)
+        with pytest.raises(InputError, match="damaged") as error:
+            go(job(hsi, msi, tmp_path, inputs={"model": str(spoilt)}))
+        _one_sentence(error)
+        assert not (tmp_path / "fused.tif").exists(), what
+
+
 def test_another_place_is_refused_unless_forced(pair, tmp_path):
     truth, hsi, _ = pair
     other = write(tmp_path / "other.tif", fine(truth)[:, ::-1, ::-1], 1.0, MSI_NM)
@@ -254,7 +302,7 @@ def test_forcing_goes_on_with_a_warning_where_no_response_can_be_estimated(pair,
     truth, hsi, _ = pair
     # darker wherever any band is brighter: no response that is not negative does that
     unrelated = write(tmp_path / "unrelated.tif", 0.9 - truth.sum(axis=0, keepdims=True) / BANDS, 1.0, None)
-    with pytest.raises(InputError, match="cannot be explained.* force the fusion") as error:
+    with pytest.raises(InputError, match=r"cannot be explained.* force the fusion") as error:
         go(job(hsi, unrelated, tmp_path))
     _one_sentence(error)
     reporter = Quiet()
