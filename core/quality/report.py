@@ -19,6 +19,10 @@ from .examples import Examples
 if TYPE_CHECKING:
     from ..engine.assess_pass import AgainstPair, AgainstReference
 
+_GAP = 4.0
+"""Lines break where neighbouring bands are farther apart than this many usual steps."""
+_HYPERSPECTRAL = 30
+
 REFERENCES = (
     "SAM: Kruse, F. A. and others (1993), Remote Sensing of Environment 44, 145-163.",
     "ERGAS: Wald, L. (2002), Data Fusion: Definitions and Architectures, Presses des Mines.",
@@ -228,10 +232,22 @@ class Axis:
     title: str
 
     def line(self, name: str, values: Sequence[float]) -> svg.Line:
-        """A line over the bands, by wavelength whatever their axis in the file."""
+        """A line over the bands, by wavelength whatever their order in the file, broken where the sensor has a gap."""
         ascending = sorted(range(len(self.place)), key=self.place.__getitem__)
-        finite = [value if math.isfinite(value) else math.nan for value in values]
-        return svg.Line(name, [self.place[i] for i in ascending], [finite[i] for i in ascending])
+        x = [self.place[i] for i in ascending]
+        y = [values[i] if math.isfinite(values[i]) else math.nan for i in ascending]
+        for gap in reversed(_gaps(x)):
+            x.insert(gap, (x[gap - 1] + x[gap]) / 2)
+            y.insert(gap, math.nan)
+        return svg.Line(name, x, y)
+
+
+def _gaps(rising: Sequence[float]) -> list[int]:
+    """Positions of the bands before which the sensor has a gap; a multispectral sensor's bands are apart by design."""
+    if len(rising) < _HYPERSPECTRAL:
+        return []
+    steps = np.diff(rising)
+    return (np.flatnonzero(steps > _GAP * np.median(steps)) + 1).tolist()
 
 
 def _axis(table: BandTable) -> Axis:

@@ -169,7 +169,7 @@ def test_bands_that_the_hsi_does_not_cover_are_left_out_by_name(write, nm):
 
 def test_a_table_of_another_range_is_refused(write):
     swir = BandTable(HSI.names, HSI.good, tuple(HSI_NM + 1000), HSI.fwhm_nm)
-    with pytest.raises(InputError, match="covers none of the bands of srf.csv"):
+    with pytest.raises(InputError, match=r"covers none of the bands of srf\.csv"):
         read_srf(write(curves_text()), swir, msi())
 
 
