@@ -131,18 +131,20 @@ def fit_paper(kind: str, relation: Relation, settings: FusionSettings, context: 
     scale = percentile_scale(pixels)
     response = relation.response.to(context.device)
     generator = context.generator()
+    around = None
     if kind == "spectralift":
         model = fit_spectralift(pixels, response, (scale, scale), generator, context)
     else:
-        around = None
         if len(response) == 1:
             parts = [averaged(b.hsi, b.hsi_valid, PRIOR_SIDE)[:, b.hsi_valid] for b in relation.blocks]
             around = torch.cat(parts, dim=1).to(context.device)
         count = settings.count or ENDMEMBERS
         model = fit_spectramorph(pixels, response, (scale, scale), generator, context, 1, count, around)
+    # of coarse pixels that the network was trained on: fine ones err more rather than less
+    variance = float((model.predict(response @ pixels, around) - pixels).square().mean())
     model.to(torch.device("cpu"))
     optics = find_optics(relation, replace(settings, psf="none"))
-    estimator = PaperEstimator(model, 0.0)
+    estimator = PaperEstimator(model, variance)
     noise = Noise(0.0, _fine_noise(relation.blocks))
     facts = _facts(relation, optics, noise, estimator, (), "As published: the prediction is not corrected.", 0)
     endmembers = None if model.endmembers is None else scale.from_unit(model.endmembers)

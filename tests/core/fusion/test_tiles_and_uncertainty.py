@@ -10,8 +10,8 @@ import torch
 
 from hyperres.core.bands import BandTable
 from hyperres.core.engine.method import Context
-from hyperres.core.fusion import spectralift
-from hyperres.core.fusion.method import Fuse, SpectraLift
+from hyperres.core.fusion import paper, spectralift
+from hyperres.core.fusion.method import Fuse, SpectraLift, SpectraMorph
 from hyperres.core.fusion.model import FUSED, UNCERTAINTY
 from hyperres.core.fusion.pair import PairBlock, PairSample, Placement
 from hyperres.core.fusion.settings import FusionSettings
@@ -162,3 +162,13 @@ def test_unrelated_images_leave_the_prediction_uncorrected_and_say_so():
     assert "not corrected" in model.evidence.correction_note
     assert model.evidence.kernel == ()
     assert model.evidence.psf_confidence < 0.5
+
+
+@pytest.mark.parametrize("method", [SpectraLift, SpectraMorph])
+def test_published_networks_admit_their_errors_too(method, monkeypatch):
+    monkeypatch.setattr(paper, "STEPS", 60)
+    truth, block = _pair(holes=True)
+    planes, covered = _whole(_fit(method, block, FusionSettings(mode="paper", registration="ignore")), block)
+    error = (planes[FUSED] - truth).square().mean(dim=0)[covered].mean().sqrt()
+    claimed = planes[UNCERTAINTY][0].square()[covered].mean().sqrt()
+    assert 0.3 * float(error) < float(claimed) < 3.0 * float(error)  # coarse pixels, which vary less, are all they know
