@@ -117,7 +117,8 @@ class PairRun(Runner):
         """Fit, or take the model that the user gave or that an interrupted run left."""
         if "model" in self.job.inputs:
             model = load_model(Path(self.job.inputs["model"]), method)
-            method.check_model(model, source.hsi_table, source.msi_table, settings)
+            ratio = (source.placement.ratio_y, source.placement.ratio_x)
+            method.check_model(model, source.hsi_table, source.msi_table, ratio, settings)
             self.reporter.message(f"The fitted model {Path(self.job.inputs['model']).name} is used as it is.")
             return model
         if self.journal is not None and self.journal.model_path.is_file():

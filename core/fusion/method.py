@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .view import PairView
 
 TOLERANCE_NM = 1.0
+TOLERANCE_RATIO = 0.02
+"""Share by which a pair's ratio may differ from the one a model was fitted at: pixel sizes are rounded."""
 EXPECTED_COUNT = 10
 """Endmembers assumed for the disk-space check while their number is not known."""
 
@@ -113,11 +115,18 @@ class FusionMethod:
             LatentMaps(tensors["endmembers"]) if "endmembers" in tensors else None,
         )
 
-    def check_model(self, model: FusionModel, hsi: BandTable, msi: BandTable, settings: FusionSettings) -> None:
-        """Refuse to apply a model to other bands or another sensor than it was fitted for.
+    def check_model(
+        self,
+        model: FusionModel,
+        hsi: BandTable,
+        msi: BandTable,
+        ratio: tuple[float, float],
+        settings: FusionSettings,
+    ) -> None:
+        """Refuse to apply a model to other bands, another sensor or another ratio than it was fitted for.
 
         Raises:
-            BandsError: says what differs.
+            InputError: says what differs.
         """
         for title, ours, theirs in (("hyperspectral", model.table, hsi), ("multispectral", model.msi_table, msi)):
             _check_same(title, ours, theirs)
@@ -125,6 +134,12 @@ class FusionMethod:
             raise BandsError(
                 f"The model was fitted for the sensor {model.sensor!r} but {settings.sensor!r} is chosen: choose that "
                 "sensor, or another model."
+            )
+        # blur and context are laid out in fine pixels
+        if not all(math.isclose(*pair, rel_tol=TOLERANCE_RATIO) for pair in zip(model.evidence.ratio, ratio)):
+            raise InputError(
+                f"The model was fitted at a resolution ratio of {model.evidence.ratio[0]:.3g} but these images have "
+                f"{ratio[0]:.3g}: choose images of the same pixel sizes, or fit anew."
             )
 
     def endmembers(self, model: FusionModel) -> Spectra:

@@ -240,6 +240,16 @@ def test_models_that_do_not_fit_are_refused(pair, tmp_path, few_steps):
         assert not (tmp_path / "fused.tif").exists()
 
 
+def test_a_model_of_another_ratio_is_refused(pair, tmp_path):
+    truth, hsi, msi = pair
+    go(job(hsi, msi, tmp_path, outputs=("model",)))
+    half = truth.reshape(BANDS, SIZE // 2, 2, SIZE // 2, 2).mean(axis=(2, 4))
+    finer = write(tmp_path / "finer.tif", half, 2.0, list(NM))
+    with pytest.raises(InputError, match="ratio of 4 but these images have 2") as error:
+        go(job(finer, msi, tmp_path, inputs={"model": str(tmp_path / "model.safetensors")}))
+    _one_sentence(error)
+
+
 def _damaged(tensors, header):
     """Models that a reader of safetensors takes for whole: name, tensors, header."""
 
@@ -355,3 +365,20 @@ def test_a_sensor_needs_wavelengths_on_the_hyperspectral_image(pair, tmp_path):
         go(job(nameless, msi, tmp_path, settings={"sensor": "sentinel-2a"}))
     assert "wavelengths" in _one_sentence(error)
     assert math.isfinite(go(job(nameless, msi, tmp_path)).numbers["psnr_consistency_hsi"])
+
+
+def test_a_band_of_the_table_that_the_hsi_does_not_cover_is_left_out_and_reported(pair, tmp_path):
+    truth, hsi, _ = pair
+    cube = fine(truth)
+    msi = write(tmp_path / "more.tif", np.concatenate([cube, cube[:1]]), 1.0, [*MSI_NM, 2800.0])
+    axis = np.arange(300, 3100, 5.0)
+    curves = np.exp(-0.5 * ((axis[:, None] - np.array([*MSI_NM, 2800.0])) / 60) ** 2)
+    rows = ["wavelength_nm," + ",".join(f"c{i}" for i in range(curves.shape[1]))]
+    rows += [",".join(f"{value:.6g}" for value in (nm, *row)) for nm, row in zip(axis, curves)]
+    (tmp_path / "table.csv").write_text("\n".join(rows), encoding="utf-8")
+    tables = {"srf": str(tmp_path / "table.csv")}
+    done = go(job(hsi, msi, tmp_path, outputs=("fused", "report"), tables=tables))
+    said = f"does not cover the response of table.csv c{len(MSI_NM)} (around 2800 nm), so it is left out."
+    assert any(said in sentence for sentence in done.details["warnings"])
+    assert said in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert np.isfinite(read(tmp_path / "fused.tif")).all()

@@ -318,7 +318,7 @@ def test_a_damaged_model_is_refused(scene, made, tmp_path):
     del tensors["space.basis"]
     path = tmp_path / "damaged.safetensors"
     safetensors.torch.save_file(tensors, str(path), metadata)
-    _refused(job(scene[2], tmp_path, inputs={"model": str(path)}), "lacks something", tmp_path)
+    _refused(job(scene[2], tmp_path, inputs={"model": str(path)}), "damaged", tmp_path)
 
 
 # Refusals
