@@ -382,20 +382,3 @@ def test_a_band_of_the_table_that_the_hsi_does_not_cover_is_left_out_and_reporte
     assert any(said in sentence for sentence in done.details["warnings"])
     assert said in (tmp_path / "report.html").read_text(encoding="utf-8")
     assert np.isfinite(read(tmp_path / "fused.tif")).all()
-
-
-def test_a_band_of_the_table_that_the_hsi_does_not_cover_is_left_out_and_reported(pair, tmp_path):
-    truth, hsi, _ = pair
-    cube = fine(truth)
-    msi = write(tmp_path / "more.tif", np.concatenate([cube, cube[:1]]), 1.0, [*MSI_NM, 2800.0])
-    axis = np.arange(300, 3100, 5.0)
-    curves = np.exp(-0.5 * ((axis[:, None] - np.array([*MSI_NM, 2800.0])) / 60) ** 2)
-    rows = ["wavelength_nm," + ",".join(f"c{i}" for i in range(curves.shape[1]))]
-    rows += [",".join(f"{value:.6g}" for value in (nm, *row)) for nm, row in zip(axis, curves)]
-    (tmp_path / "table.csv").write_text("\n".join(rows), encoding="utf-8")
-    tables = {"srf": str(tmp_path / "table.csv")}
-    done = go(job(hsi, msi, tmp_path, outputs=("fused", "report"), tables=tables))
-    said = f"does not cover the response of table.csv c{len(MSI_NM)} (around 2800 nm), so it is left out."
-    assert any(said in sentence for sentence in done.details["warnings"])
-    assert said in (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert np.isfinite(read(tmp_path / "fused.tif")).all()
