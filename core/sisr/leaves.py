@@ -16,16 +16,18 @@ from typing import Literal
 
 import torch
 
+from .canvas import Canvas, Leaves
+
 OVERSAMPLING = 2
 """Canvas pixels for one pixel of the fine grid, so that edges can be anti-aliased."""
 MOST_LEAVES = 1000
 """Of one picture in the published law; what is still free stays so."""
-TILE_BATCH = 1 << 18
-NONE = 1 << 30
+MOST_AT_ONCE = 50
 SIZE_STEPS = 512
-EXACT_SHARE = 0.9
+EXACT_SHARE = 0.99
 """Once so much is covered, the general law only looks for leaves over what is still free."""
-ROUND = 2.0
+AT_GAPS = 128
+ROUND = 7.0
 """Squares of the leaves' sizes that a round of leaves adds up to, in canvases."""
 STRIP_WIDTHS, STRIP_LENGTHS = (1.0, 3.0), (10.0, 60.0)
 FLATTEST, BLUNTEST, SHARPEST = 0.4, 1.2, 0.2
@@ -86,36 +88,17 @@ def draw_leaves(
         For every canvas pixel the number of its leaf within its picture, int32 [pictures, 2 height, 2 width], and a
         number that none reaches. -1 where the published law leaves a pixel free.
     """
-    canvas = _Canvas(pictures, OVERSAMPLING * height, OVERSAMPLING * width, device or torch.device("cpu"))
+    canvas = Canvas(pictures, OVERSAMPLING * height, OVERSAMPLING * width, device or torch.device("cpu"))
     drawer = _Drawer(law, canvas.height, canvas.width, generator)
     if law.sizes == "uniform":
         while canvas.leaves < MOST_LEAVES and canvas.free_share > 0.0:
-            canvas.add(drawer.anywhere(pictures, min(100, MOST_LEAVES - canvas.leaves)))
+            canvas.add(drawer.anywhere(pictures, min(MOST_AT_ONCE, MOST_LEAVES - canvas.leaves)))
     else:
-        per_round = drawer.enough
         while canvas.free_share > 1.0 - EXACT_SHARE:
-            canvas.add(drawer.anywhere(pictures, per_round))
+            canvas.add(drawer.anywhere(pictures, drawer.enough))
         while canvas.free_share > 0.0:
-            canvas.add(drawer.over(canvas.free_places(generator)))
-    index = canvas.index.where(canvas.index < NONE, -1)
-    return index.reshape(pictures, canvas.height, canvas.width), canvas.leaves
-
-
-@dataclass(frozen=True)
-class _Leaves:
-    """Leaves by their centres [pixels], half sides, angle [radians] and shape, all float32 [pictures, leaves]."""
-
-    row: torch.Tensor
-    col: torch.Tensor
-    half_long: torch.Tensor
-    half_short: torch.Tensor
-    angle: torch.Tensor
-    round: torch.Tensor  # 1 for ellipses
-    cut: torch.Tensor  # where the corner is cut, in sums of both half sides; above 2 for nowhere
-
-    def flat(self) -> list[torch.Tensor]:
-        parts = (self.row, self.col, self.half_long, self.half_short, self.angle, self.round, self.cut)
-        return [part.reshape(-1) for part in parts]
+            canvas.add(drawer.over(canvas.free_places(AT_GAPS, generator)))
+    return canvas.index, canvas.leaves
 
 
 class _Drawer:
@@ -135,7 +118,7 @@ class _Drawer:
             covered = covered / (height * width)
         self.enough = max(8, int(ROUND / float(covered)))
 
-    def anywhere(self, pictures: int, count: int) -> _Leaves:
+    def anywhere(self, pictures: int, count: int) -> Leaves:
         """Leaves all over the canvas, and around it if the law says so."""
         shape = (pictures, count)
         if self._law.sizes == "uniform":
@@ -143,19 +126,19 @@ class _Drawer:
         sizes = self._sizes(self._cumulated, shape)
         return self._shaped(sizes, None)
 
-    def over(self, places: torch.Tensor) -> _Leaves:
+    def over(self, places: torch.Tensor) -> Leaves:
         """Leaves centred on places [2, pictures, leaves], larger ones more often as they reach further."""
         return self._shaped(self._sizes(self._biased, tuple(places.shape[1:])), places)
 
-    def _published(self, shape: tuple[int, int]) -> _Leaves:
+    def _published(self, shape: tuple[int, int]) -> Leaves:
         height, width = self._shape
         low, high = (round(bound) for bound in self._bounds)
         row, col = self._whole(0, height, shape), self._whole(0, width, shape)
         sides = [self._whole(low, high, shape) / 2.0 for _ in range(2)]
         angle = torch.deg2rad(self._whole(45, 90, shape))
-        return _Leaves(row, col, *sides, angle, torch.zeros(shape), torch.full(shape, 3.0))
+        return Leaves(row, col, *sides, angle, torch.zeros(shape), torch.full(shape, 3.0))
 
-    def _shaped(self, sizes: torch.Tensor, places: torch.Tensor | None) -> _Leaves:
+    def _shaped(self, sizes: torch.Tensor, places: torch.Tensor | None) -> Leaves:
         shape, law = tuple(sizes.shape), self._law
         kind, long, short = self._uniform(shape), sizes, sizes * self._uniform(shape, FLATTEST, 1.0)
         thin = (kind < law.strips) & (places is None)
@@ -170,7 +153,7 @@ class _Drawer:
         if places is None:
             margin = long / 2.0 if law.outside else torch.zeros(shape)
             places = torch.stack([self._uniform(shape) * (n + 2 * margin) - margin for n in self._shape])
-        return _Leaves(places[0], places[1], long / 2.0, short / 2.0, angle, round_.float(), cut)
+        return Leaves(places[0], places[1], long / 2.0, short / 2.0, angle, round_.float(), cut)
 
     def _sizes(self, cumulated: torch.Tensor, shape: tuple[int, ...]) -> torch.Tensor:
         drawn = self._uniform(shape)
@@ -183,61 +166,6 @@ class _Drawer:
 
     def _whole(self, low: int, high: int, shape: tuple[int, ...]) -> torch.Tensor:
         return torch.randint(low, high, shape, generator=self._generator).float()
-
-
-class _Canvas:
-    """Pictures being filled: for every pixel the smallest number of the leaves that cover it."""
-
-    def __init__(self, pictures: int, height: int, width: int, device: torch.device) -> None:
-        self.pictures, self.height, self.width, self.device = pictures, height, width, device
-        self.index = torch.full((pictures * height * width,), NONE, dtype=torch.int32, device=device)
-        self.leaves = 0
-
-    @property
-    def free_share(self) -> float:
-        return float((self.index == NONE).float().mean())
-
-    def free_places(self, generator: torch.Generator, most: int = 64) -> torch.Tensor:
-        """Some free pixels of each picture, float32 [2, pictures, most]; any pixels where there are no more."""
-        free = (self.index == NONE).reshape(self.pictures, -1).float().cpu()
-        chosen = torch.multinomial(free + 1e-12, most, generator=generator)
-        return torch.stack([chosen // self.width, chosen % self.width]).float()
-
-    def add(self, leaves: _Leaves) -> None:
-        """Put leaves behind those already there."""
-        parts = [part.to(self.device) for part in leaves.flat()]
-        pictures, count = leaves.row.shape
-        owner = torch.arange(pictures, device=self.device).repeat_interleave(count)
-        number = (self.leaves + torch.arange(count, dtype=torch.int32, device=self.device)).repeat(pictures)
-        _row, _col, long, short, angle, *_ = parts
-        cos, sin = angle.cos().abs(), angle.sin().abs()
-        reach = torch.maximum(cos * long + sin * short, sin * long + cos * short)
-        rank = reach.clamp_min(1.0).log2().ceil().int()
-        for power in rank.unique().tolist():
-            self._add_of_reach(2**power, (rank == power).nonzero()[:, 0], owner, number, parts)
-        self.leaves += count
-
-    def _add_of_reach(
-        self, reach: int, chosen: torch.Tensor, owner: torch.Tensor, number: torch.Tensor, parts: list[torch.Tensor]
-    ) -> None:
-        """Add leaves that reach so far at most, each on a tile of its own that lies within the canvas."""
-        tile = min(2 * reach + 1, self.height), min(2 * reach + 1, self.width)
-        for some in chosen.split(max(1, TILE_BATCH // (tile[0] * tile[1]))):
-            row, col, long, short, angle, round_, cut = (part[some][:, None] for part in parts)
-            top, left = (
-                (place.round().long() - reach).clamp(0, n - t)
-                for place, n, t in zip((row, col), (self.height, self.width), tile)
-            )
-            rows, cols = (start + torch.arange(t, device=self.device) for start, t in zip((top, left), tile))
-            y, x, cos, sin = rows - row, cols - col, angle.cos(), angle.sin()
-            u = (x * (cos / long))[:, None, :] + (y * (sin / long))[:, :, None]
-            v = (x * (-sin / short))[:, None, :] + (y * (cos / short))[:, :, None]
-            inside = u + v < cut[:, :, None]
-            norm = torch.where(round_[:, :, None] > 0, u * u + v * v, torch.maximum(u.abs(), v.abs()))
-            inside &= norm < 1.0
-            place = (owner[some][:, None] * self.height + rows)[:, :, None] * self.width + cols[:, None, :]
-            value = torch.where(inside, number[some][:, None, None], NONE)
-            self.index.scatter_reduce_(0, place.reshape(-1), value.reshape(-1), "amin")
 
 
 def _cumulate(density: torch.Tensor) -> torch.Tensor:
