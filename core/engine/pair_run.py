@@ -15,6 +15,7 @@ import torch
 from ..bands import rgb_bands
 from ..errors import InputError
 from ..fusion.model import FUSED
+from ..fusion.reuse import check_reuse
 from ..fusion.settings import FusionSettings
 from ..grid import Tile
 from ..raster.header import RasterHeader, check_spectral
@@ -119,6 +120,8 @@ class PairRun(Runner):
             model = load_model(Path(self.job.inputs["model"]), method)
             ratio = (source.placement.ratio_y, source.placement.ratio_x)
             method.check_model(model, source.hsi_table, source.msi_table, ratio, settings)
+            if not settings.force:
+                check_reuse(model, self._sample(source))
             self.reporter.message(f"The fitted model {Path(self.job.inputs['model']).name} is used as it is.")
             return model
         if self.journal is not None and self.journal.model_path.is_file():

@@ -250,6 +250,27 @@ def test_a_model_of_another_ratio_is_refused(pair, tmp_path):
     _one_sentence(error)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda msi: msi[:, ::-1, ::-1], "same ground"),
+        (lambda msi: 0 * msi, "same ground"),
+        (lambda msi: msi / 5, "times as bright as the model expects"),
+    ],
+)
+def test_a_model_is_not_applied_to_images_unlike_those_it_was_fitted_on_unless_forced(pair, tmp_path, change, words):
+    truth, hsi, msi = pair
+    go(job(hsi, msi, tmp_path, outputs=("model",)))
+    other = write(tmp_path / "other.tif", change(fine(truth)), 1.0, MSI_NM)
+    model = {"model": str(tmp_path / "model.safetensors")}
+    with pytest.raises(InputError, match=words) as error:
+        go(job(hsi, other, tmp_path, inputs=model))
+    _one_sentence(error)
+    assert not (tmp_path / "fused.tif").exists()
+    go(job(hsi, other, tmp_path, inputs=model, settings={"force": True}))
+    assert (tmp_path / "fused.tif").is_file()
+
+
 def _damaged(tensors, header):
     """Models that a reader of safetensors takes for whole: name, tensors, header."""
 
