@@ -14,18 +14,22 @@ from ..engine.method import Context, OutputSpec, Sample
 from ..errors import InputError
 from ..grid import Grid
 from ..spectra import Spectra
+from ..unmixing.abundances import make_solver
 from ..unmixing.method import Unmix
+from ..unmixing.model import UnmixModel
+from ..unmixing.settings import UnmixSettings
 from . import report as sisr_report
 from .block import Block
 from .check import check_superresolve
 from .evidence import SisrEvidence
-from .model import SuperresolveModel, output_specs
+from .model import SuperresolveModel, finer_guess, output_specs
 from .planes import PlaneSpace, filled, fit_planes
 from .reconstruct import LEAST_COVERAGE, fit_reconstruction, make_blur
 from .settings import SuperresolveSettings
+from .shipped import shipped_network
 from .trial import on_own_scale
 from .uncertainty import contrast
-from .upscaler import Cubic, Upscaler
+from .upscaler import Shared, Upscaler
 from .view import View, look
 
 if TYPE_CHECKING:
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
 
 ROLE = "endmembers"
 EXPECTED_COUNT = 8
+PIXELS_OF_SUMS = 5000
 SUM_TOLERANCE, SUM_SHARE = 0.05, 0.9
 """Abundances sum to one in a scene when those of this share of its pixels do, within the tolerance."""
 
@@ -110,18 +115,19 @@ class Superresolve:
         """
         unmixing = Unmix().fit(sample, {"count": settings.count}, context)
         space = fit_planes(sample, unmixing.endmembers)
-        upscaler: Upscaler = Cubic(settings.factor)
+        upscaler: Upscaler = Shared(shipped_network(settings.factor))
         device = context.device
         on_device = [block.to(device) for block in blocks if bool(block.valid.any())]
         misfit, usual = _misfits(space.to(device), upscaler.to(device), settings, on_device, context)
         reconstruction = fit_reconstruction(settings.factor, settings.psf_sigma, misfit, space.coarse_noise)
+        unexplained, sums_hold = _shares_alone(unmixing, sample)
         evidence = SisrEvidence(
             unmixing=unmixing.evidence,
-            components=len(space.spectra) - space.count,
-            unexplained=_unexplained(space, sample),
+            components=max(0, space.basis.shape[1] - len(space.endmembers)),
+            unexplained=unexplained,
             noise=float((space.coarse_noise.trace() / len(sample.table) + space.noise_left) ** 0.5),
-            sums_hold=_sums_hold(space, sample),
-            network="cubic interpolation",
+            sums_hold=sums_hold,
+            network="the network that comes with the plugin",
         )
         model = SuperresolveModel(sample.table, space, upscaler, reconstruction, settings, evidence, usual)
         trial = on_own_scale(model.to(device), on_device)
@@ -172,11 +178,9 @@ def _misfits(
     for done, block in enumerate(blocks):
         context.check_cancelled()
         context.on_progress(0.8 + 0.2 * done / len(blocks))
-        cube = filled(block.cube, block.valid)
-        coarse = space.project(cube)
-        finer = upscaler.predict(space.planes(cube)[None], settings.psf_sigma, space.noise)[0]
+        coarse = filled(space.project(block.cube), block.valid)
         blur = make_blur(settings.factor, settings.psf_sigma, block.valid.shape, coarse.device)
-        missing = coarse - blur(space.coefficients(finer))
+        missing = coarse - blur(finer_guess(space, upscaler, coarse, settings.psf_sigma))
         rows, cols = block.core
         usable = (block.valid & (blur.coverage > LEAST_COVERAGE))[rows, cols]
         errors.append(missing[:, rows, cols][:, usable])
@@ -184,14 +188,15 @@ def _misfits(
     return torch.cat(errors, dim=1), float(torch.cat(contrasts).mean())
 
 
-def _sums_hold(space: PlaneSpace, sample: Sample) -> bool:
-    """Tell whether abundances that need not sum to one do so nevertheless."""
-    sums = space.shares(sample.pixels[:: max(1, len(sample.pixels) // 5000)].T).sum(dim=0)
-    return float(((sums - 1.0).abs() < SUM_TOLERANCE).float().mean()) > SUM_SHARE
+def _shares_alone(unmixing: UnmixModel, sample: Sample) -> tuple[float, bool]:
+    """What abundances alone leave of a scene, and whether they sum to one without being made to.
 
-
-def _unexplained(space: PlaneSpace, sample: Sample) -> float:
-    """Share of the power around the mean that abundances alone leave."""
-    pixels = sample.pixels[:: max(1, len(sample.pixels) // 5000)].T
-    left = pixels - space.spectra[: space.count].T @ space.shares(pixels)
-    return float(left.square().sum() / (pixels - pixels.mean(dim=1, keepdim=True)).square().sum().clamp_min(1e-30))
+    Returns:
+        share of the power around the mean that is left, and True where sums hold.
+    """
+    pixels = sample.pixels[:: max(1, len(sample.pixels) // PIXELS_OF_SUMS)].T
+    endmembers = unmixing.endmembers.cpu()
+    shares = make_solver(endmembers, UnmixSettings(model="nnls"))(pixels)
+    power = (pixels - pixels.mean(dim=1, keepdim=True)).square().sum().clamp_min(1e-30)
+    left = float((pixels - endmembers.T @ shares).square().sum() / power)
+    return left, float(((shares.sum(dim=0) - 1.0).abs() < SUM_TOLERANCE).float().mean()) > SUM_SHARE

@@ -83,7 +83,7 @@ class SuperresolveModel:
         self.outputs: Mapping[str, OutputSpec] = {role: spec for role, spec in specs.items() if role in wanted}
         shares = UnmixSettings(model="fcls" if evidence.sums_hold else "nnls")
         # the least squares depend on nothing outside the basis, which holds all endmembers
-        self._solve = make_solver((space.spectra[: space.count] @ space.basis).contiguous(), shares)
+        self._solve = make_solver(space.endmembers, shares)
 
     @property
     def factor(self) -> int:
@@ -108,11 +108,6 @@ class SuperresolveModel:
             reconstruction=self.reconstruction.to(device),
         )
 
-    def guess(self, planes: torch.Tensor) -> torch.Tensor:
-        """The network's guess of the fine coefficients, [dimensions, s h, s w], of planes [planes, h, w]."""
-        finer = self.upscaler.predict(planes[None], self.settings.psf_sigma, self.space.noise)[0]
-        return self.space.coefficients(finer)
-
     def apply(self, block: Block) -> dict[str, torch.Tensor]:
         """Compute the outputs of a block's core.
 
@@ -124,18 +119,16 @@ class SuperresolveModel:
         """
         if not bool(block.valid[block.core].any()):
             return self._nothing(block)
-        cube = filled(block.cube, block.valid)
-        planes, coarse = self.space.planes(cube), self.space.project(cube)
-        trust = block.valid.to(coarse)
-        guess = self.guess(planes)
-        fine = self._inner(self.reconstruction.apply(guess, coarse, trust), block)
+        coarse = filled(self.space.project(block.cube), block.valid)
+        guess = finer_guess(self.space, self.upscaler, coarse, self.settings.psf_sigma)
+        fine = self._inner(self.reconstruction.apply(guess, coarse, block.valid.to(coarse)), block)
         made = {}
         if IMAGE in self.outputs:
             made[IMAGE] = self._image(fine, coarse, block)
         if ABUNDANCES in self.outputs:
             made[ABUNDANCES] = self._solve(fine.flatten(1)).reshape(-1, *fine.shape[1:])
         if UNCERTAINTY in self.outputs:
-            made[UNCERTAINTY] = self._uncertainty(planes, coarse, block)
+            made[UNCERTAINTY] = self._uncertainty(coarse, block)
         return made
 
     def _image(self, fine: torch.Tensor, coarse: torch.Tensor, block: Block) -> torch.Tensor:
@@ -147,9 +140,13 @@ class SuperresolveModel:
         reach = self.factor * REACH_CUBIC
         return self.space.expand(fine, bands) + finer[:, reach:-reach, reach:-reach]
 
-    def _uncertainty(self, planes: torch.Tensor, coarse: torch.Tensor, block: Block) -> torch.Tensor:
+    def _uncertainty(self, coarse: torch.Tensor, block: Block) -> torch.Tensor:
         """Standard deviation, root mean square over the bands, [1, s rows, s columns]."""
-        guesses = [self._inner(self.guess(planes.flip(axes)).flip(axes), block) for axes in FLIPS]
+        sigma = self.settings.psf_sigma
+        guesses = [
+            self._inner(finer_guess(self.space, self.upscaler, coarse.flip(axes), sigma).flip(axes), block)
+            for axes in FLIPS
+        ]
         local = contrast(coarse, block.valid)
         spread = spread_out(self.reconstruction.variance, local, self.usual_contrast, block.valid, self.factor)
         variance = self._inner(spread[None], block)[0] + disagreement(torch.stack(guesses))
@@ -199,7 +196,7 @@ class SuperresolveModel:
         return cls(
             table,
             PlaneSpace.restore(header["space"], _below("space", tensors)),
-            restore_upscaler(header["upscaler"], _below("upscaler", tensors), settings.factor),
+            restore_upscaler(header["upscaler"], _below("upscaler", tensors)),
             Reconstruction.restore(header["reconstruction"], _below("reconstruction", tensors)),
             settings,
             SisrEvidence.from_mapping(header["evidence"]),
@@ -226,6 +223,18 @@ class SuperresolveModel:
             parts["wanted"],
             parts["written"],
         )
+
+
+def finer_guess(space: PlaneSpace, upscaler: Upscaler, coarse: torch.Tensor, sigma: float) -> torch.Tensor:
+    """The network's guess of finer coefficients, [planes, s h, s w].
+
+    Args:
+        space: the planes.
+        upscaler: what makes them finer.
+        coarse: coefficients of the input, [planes, h, w].
+        sigma: standard deviation of the blur in pixels of the result.
+    """
+    return space.restored(upscaler.predict(space.standardised(coarse)[None], sigma, space.noise)[0])
 
 
 def _below(title: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

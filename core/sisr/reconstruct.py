@@ -21,7 +21,6 @@ from ..fusion.pair import Placement
 from ..physics.blur import Blur
 from ..physics.footprint import Footprint, point_gaussian_footprint
 from ..physics.posterior import Weights, solve, weigh
-from .upscaler import interpolated
 
 LEAST_FREEDOM = 0.05
 """Least variance of the guess's errors in the input, over that of the noise; none at all would freeze the guess."""
@@ -41,14 +40,12 @@ class Reconstruction:
         factor: how many times finer the result is.
         sigma: standard deviation of the blur in pixels of the result.
         weights: of the posterior.
-        carried: share of what the guess leaves of each coefficient that is signal and no noise, [dimensions].
         variance: variance of the result's error, summed over coefficients, mean over pixels.
     """
 
     factor: int
     sigma: float
     weights: Weights
-    carried: torch.Tensor
     variance: float
 
     def apply(self, guess: torch.Tensor, coarse: torch.Tensor, trust: torch.Tensor) -> torch.Tensor:
@@ -64,18 +61,15 @@ class Reconstruction:
         """
         blur = make_blur(self.factor, self.sigma, trust.shape, guess.device)
         trust = torch.where(blur.coverage > LEAST_COVERAGE, trust, 0.0)
-        # what the guess lacks, neighbours lack as well: carry it smoothly, the finer part is the posterior's work
-        missing = self.carried[:, None, None] * (coarse - blur(guess))
-        guess = guess + interpolated(missing, self.factor, trust)
         return solve(guess, self.weights, blur, coarse, trust)
 
     def to(self, device: torch.device) -> Reconstruction:
         """The same on a device."""
-        return Reconstruction(self.factor, self.sigma, self.weights.to(device), self.carried.to(device), self.variance)
+        return Reconstruction(self.factor, self.sigma, self.weights.to(device), self.variance)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Tensors to save."""
-        return {**{f"weights.{name}": getattr(self.weights, name) for name in _NAMES}, "carried": self.carried}
+        return {name: getattr(self.weights, name) for name in _NAMES}
 
     def header(self) -> dict[str, float]:
         """What is no tensor."""
@@ -84,10 +78,8 @@ class Reconstruction:
     @classmethod
     def restore(cls, header: Mapping[str, float], tensors: Mapping[str, torch.Tensor]) -> Reconstruction:
         """Rebuild what was saved."""
-        weights = Weights(*(tensors[f"weights.{name}"] for name in _NAMES))
-        return cls(
-            int(header["factor"]), float(header["sigma"]), weights, tensors["carried"], float(header["variance"])
-        )
+        weights = Weights(*(tensors[name] for name in _NAMES))
+        return cls(int(header["factor"]), float(header["sigma"]), weights, float(header["variance"]))
 
 
 def make_blur(factor: int, sigma: float, shape: tuple[int, ...], device: torch.device) -> Blur:
@@ -122,10 +114,9 @@ def fit_reconstruction(factor: int, sigma: float, misfit: torch.Tensor, noise: t
     precision = torch.linalg.inv(shape @ torch.diag(freedom) @ shape.T)
     nothing = torch.zeros(0, len(noise))
     weights = weigh((precision + precision.T) / 2, noise, nothing, nothing[:, 0])
-    carried = 1.0 - noise.diagonal() / seen.diagonal().clamp_min(1e-30)
     left = (freedom * (1.0 - _told(freedom, factor, sigma))).to(shape)
     variance = float((shape.square() @ left).sum())
-    return Reconstruction(factor, sigma, weights, carried.clamp(0.0, 1.0).float(), variance)
+    return Reconstruction(factor, sigma, weights, variance)
 
 
 def _told(gains: torch.Tensor, factor: int, sigma: float) -> torch.Tensor:

@@ -34,16 +34,13 @@ def mixture(extra, noise=NOISE, seed=0):
     return shares, pixels
 
 
-def test_planes_of_a_pure_mixture_are_its_shares():
+def test_planes_are_standardised_and_no_two_of_them_say_the_same():
     torch.manual_seed(0)
-    shares, pixels = mixture(extra=0)
+    _, pixels = mixture(extra=2)
     space = fit_planes(sample_of(pixels), spectra(3))
-    assert space.count == len(space.spectra) == 3
-    planes = space.planes(pixels.T.reshape(BANDS, 60, 100)).flatten(1)
-    found = planes * space.spread[:, None] + space.centre[:, None]
-    assert (found.T - shares).abs().mean() < 0.02
-    np.testing.assert_allclose(planes.mean(dim=1), 0.0, atol=1e-4)
-    np.testing.assert_allclose(planes.std(dim=1), 1.0, atol=1e-3)
+    planes = space.standardised(space.project(pixels.T.reshape(BANDS, 60, 100))).flatten(1)
+    np.testing.assert_allclose(planes.mean(dim=1), 0.0, atol=1e-3)
+    np.testing.assert_allclose(torch.cov(planes), np.eye(len(planes)), atol=1e-2)
 
 
 def test_what_varies_outside_the_endmembers_is_found_and_nothing_more():
@@ -51,7 +48,14 @@ def test_what_varies_outside_the_endmembers_is_found_and_nothing_more():
     for extra in (0, 2, 5):
         _, pixels = mixture(extra)
         space = fit_planes(sample_of(pixels), spectra(3))
-        assert len(space.spectra) - space.count == extra
+        assert space.basis.shape == (BANDS, 3 + extra)
+
+
+def test_endmembers_lie_within_the_basis():
+    torch.manual_seed(2)
+    _, pixels = mixture(extra=1)
+    space = fit_planes(sample_of(pixels), spectra(3))
+    np.testing.assert_allclose(space.endmembers @ space.basis.T, spectra(3), atol=1e-5)
 
 
 def test_pure_noise_has_no_main_component():
@@ -59,16 +63,15 @@ def test_pure_noise_has_no_main_component():
     assert main_components(noise).shape == (BANDS, 0)
 
 
-def test_planes_and_rest_together_are_the_pixel():
+def test_planes_lose_nothing_but_noise():
     torch.manual_seed(3)
     _, pixels = mixture(extra=4)
     cube = pixels.T.reshape(BANDS, 60, 100)
     space = fit_planes(sample_of(pixels), spectra(3))
-    coefficients = space.coefficients(space.planes(cube))
-    # planes and projection agree on everything that the basis holds
-    torch.testing.assert_close(coefficients, space.project(cube), atol=2e-4, rtol=0)
-    eye = space.basis.T @ space.basis
-    torch.testing.assert_close(eye, torch.eye(len(eye)), atol=1e-5, rtol=0)
+    back = space.restored(space.standardised(space.project(cube)))
+    left = cube - space.expand(back, torch.arange(BANDS))
+    assert float(left.square().mean()) ** 0.5 < NOISE
+    np.testing.assert_allclose(space.basis.T @ space.basis, np.eye(7), atol=1e-5)
 
 
 def test_the_noise_is_what_was_added():

@@ -39,9 +39,7 @@ def test_the_mean_of_the_posterior_by_dense_algebra():
     found = fit_reconstruction(factor, sigma, misfit, noise)
     guess = torch.randn(planes, 12, 12, generator=generator)
     coarse = torch.randn(planes, side, side, generator=generator)
-    # what carries is plain interpolation, checked elsewhere: leave it out
-    bare = type(found)(factor, sigma, found.weights, torch.zeros(planes), found.variance)
-    got = bare.apply(guess, coarse, torch.ones(side, side)).double()
+    got = found.apply(guess, coarse, torch.ones(side, side)).double()
 
     axis = blur(torch.eye(144).reshape(144, 12, 12)).reshape(144, -1).T.double()
     usable = (blur.coverage > 0.98).flatten()
@@ -77,8 +75,7 @@ def test_the_expected_error_is_that_of_guesses_with_independent_errors():
     inside = blur.coverage > 0.98
     noise = level**2 * torch.eye(2, dtype=torch.float64)
     found = fit_reconstruction(2, 1.0, coarse[:, inside], noise)
-    bare = type(found)(2, 1.0, found.weights, torch.zeros(2), found.variance)
-    result = bare.apply(torch.zeros_like(truth), coarse, torch.ones(side, side))
+    result = found.apply(torch.zeros_like(truth), coarse, torch.ones(side, side))
     error = (result - truth)[:, 12:-12, 12:-12].square().sum(dim=0).mean()
     assert float(error) == pytest.approx(found.variance, rel=0.1)
 
