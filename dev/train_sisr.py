@@ -2,7 +2,7 @@
 """Trains a network that super-resolution ships, from made-up leaves alone: no image is read, none is needed.
 
 It is judged, and the best of its states kept, by leaves that it never saw; the table at the end compares it with cubic
-interpolation and with the best linear guess on leaves and on scenes of other kinds.
+interpolation and with the best linear guess on scenes of other kinds.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from hyperres.core.sisr.kriging import guess, kriging_filters
 from hyperres.core.sisr.network import BLOCKS, WIDTH, PlaneNet
 from hyperres.core.sisr.pairs import PairBatch, generic_source
 from hyperres.core.sisr.shipped import load_network, save_network, shipped_path
-from hyperres.core.sisr.training import Progress, Recalled, Recipe, Source, Standardised, train
+from hyperres.core.sisr.sources import Grained, Recalled, Source, Standardised
+from hyperres.core.sisr.training import Progress, Recipe, train
 from hyperres.core.sisr.upscaler import interpolated
 
 SEED = 1
@@ -40,7 +41,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=Recipe.steps, help="gradient steps (%(default)s)")
     parser.add_argument("--images", type=int, default=Recipe.images, help="images per step (%(default)s)")
     parser.add_argument(
-        "--from", dest="start", type=Path, help="network of any factor whose inner layers to begin with"
+        "--from", dest="start", type=Path, help="network to begin with; of another factor only its inner layers"
     )
     parser.add_argument("--output", type=Path, help="file to write; the shipped one by default")
     parser.add_argument("--compare-only", action="store_true", help="print the table of the file as it is")
@@ -58,8 +59,14 @@ def run(factor: int, recipe: Recipe, start: Path | None, output: Path, device: t
     """Train a network and write each new best."""
     torch.manual_seed(SEED)
     network = PlaneNet(factor, WIDTH, BLOCKS)
+    begun = None
     if start is not None:
-        network.body.load_state_dict(load_network(start)[0].body.state_dict())
+        known, about = load_network(start)
+        if known.factor == factor:
+            network.load_state_dict(known.state_dict())
+        else:
+            network.body.load_state_dict(known.body.state_dict())
+        begun = f"{start.stem} at its step {about['step']}"
     source, held_out = Recalled(make_source(factor), RECALLED[factor]), _held_out(factor)
     began = time.monotonic()
 
@@ -70,10 +77,10 @@ def run(factor: int, recipe: Recipe, start: Path | None, output: Path, device: t
             about = {
                 "version": VERSION,
                 "made_by": f"dev/train_sisr {factor}",
-                "data": "generic dead leaves, no image",
+                "data": "generic dead leaves with grain, no image",
                 "seed": SEED,
                 "recipe": asdict(recipe),
-                "started_from": None if start is None else start.stem,
+                "started_from": begun,
                 "step": progress.steps[-1],
                 "error": round(progress.errors[-1], 5),
                 "torch": torch.__version__,
@@ -86,7 +93,7 @@ def run(factor: int, recipe: Recipe, start: Path | None, output: Path, device: t
 
 def make_source(factor: int) -> Source:
     """The generic leaves that shipped networks learn from."""
-    return Standardised(generic_source(factor, PLANES))
+    return Standardised(Grained(generic_source(factor, PLANES)))
 
 
 def compare(network: PlaneNet) -> None:

@@ -12,7 +12,6 @@ import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 from torch import nn
@@ -20,67 +19,12 @@ from torch import nn
 from ..engine.method import Context
 from ..errors import HyperResError
 from .pairs import PairBatch
+from .sources import Source
 
 LOOK_EVERY = 10
 """Steps between looks at the progress and the wish to cancel."""
-LEAST_SPREAD = 0.3
-"""Of a plane in a patch, as a share of the mean over planes: a plane that is hardly there is not blown up."""
 LARGEST_NORM = 1.0
 """Gradients are shortened to it; a rare patch does not upset the training."""
-
-
-class Source(Protocol):
-    """Makes up pairs."""
-
-    def draw(self, count: int, generator: torch.Generator) -> PairBatch:
-        """Draw so many images."""
-        ...
-
-
-class Standardised:
-    """Pairs of a source whose planes are scaled as those of scenes are before the network, with some freedom.
-
-    A scene's planes have mean 0 and standard deviation 1; a patch of it varies less or more and lies above or below.
-    """
-
-    def __init__(self, source: Source) -> None:
-        self._source = source
-
-    def draw(self, count: int, generator: torch.Generator) -> PairBatch:
-        """See :class:`Source`."""
-        batch = self._source.draw(count, generator)
-        spread = batch.low.flatten(2).std(dim=2)
-        floor = LEAST_SPREAD * spread.mean(dim=1, keepdim=True)
-        draws = torch.rand(3, *spread.shape, generator=generator).to(spread.device)
-        sign = torch.where(draws[0] < 0.5, -1.0, 1.0)
-        scale = sign * torch.exp2(2.5 * draws[1] - 1.5) / torch.hypot(spread, floor).clamp_min(1e-6)
-        shift = (2.0 * draws[2] - 1.0) - scale * batch.low.flatten(2).mean(dim=2)
-        low, high = (part * scale[..., None, None] + shift[..., None, None] for part in (batch.low, batch.high))
-        return PairBatch(low, high, batch.sigma, batch.noise * scale.abs())
-
-
-class Recalled:
-    """Pairs of a source that come back some times, mirrored and turned, where drawing costs more than learning.
-
-    Args:
-        source: draws pairs.
-        times: how often a pair is seen on average.
-        kept: pairs among which to choose.
-    """
-
-    def __init__(self, source: Source, times: int, kept: int = 64) -> None:
-        self._source, self._times, self._kept = source, times, kept
-        self._pool: list[tuple[torch.Tensor, ...]] = []
-
-    def draw(self, count: int, generator: torch.Generator) -> PairBatch:
-        """See :class:`Source`."""
-        new = self._source.draw(count if not self._pool else -(-count // self._times), generator)
-        self._pool = [*self._pool, *zip(new.low, new.high, new.sigma, new.noise)][-self._kept :]
-        chosen = torch.randint(len(self._pool), (count,), generator=generator).tolist()
-        low, high, sigma, noise = (torch.stack(parts) for parts in zip(*(self._pool[index] for index in chosen)))
-        turns, mirror = (int(torch.randint(n, (1,), generator=generator)) for n in (4, 2))
-        low, high = (part.rot90(turns, (2, 3)).flip(3) if mirror else part.rot90(turns, (2, 3)) for part in (low, high))
-        return PairBatch(low.contiguous(), high.contiguous(), sigma, noise)
 
 
 @dataclass(frozen=True)

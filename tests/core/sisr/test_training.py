@@ -11,7 +11,8 @@ from hyperres.core.errors import Cancelled, HyperResError
 from hyperres.core.sisr.held_out import KINDS, other_pairs
 from hyperres.core.sisr.network import PlaneNet
 from hyperres.core.sisr.pairs import PairBatch, generic_source
-from hyperres.core.sisr.training import Recalled, Recipe, Source, Standardised, root_mean_square, train
+from hyperres.core.sisr.sources import Grained, Recalled, Source, Standardised
+from hyperres.core.sisr.training import Recipe, root_mean_square, train
 
 CPU = torch.device("cpu")
 QUICK = Recipe(steps=30, images=4, average=5, judge_every=10)
@@ -131,6 +132,21 @@ def test_a_plane_that_is_hardly_there_is_not_blown_up() -> None:
 
     scaled = Standardised(Empty()).draw(3, torch.Generator().manual_seed(3))
     assert float(scaled.low[:, 0].flatten(1).std(dim=1).max()) < 1e-4
+
+
+def test_grain_lies_over_both_resolutions_and_keeps_the_power() -> None:
+    plain = Cells().draw(12, torch.Generator().manual_seed(8))
+    grained = Grained(Cells()).draw(12, torch.Generator().manual_seed(8))
+    torch.testing.assert_close(grained.noise, plain.noise)
+    powers = grained.high.var(dim=(2, 3)).sum(dim=1) / plain.high.var(dim=(2, 3)).sum(dim=1)
+    assert 0.6 < float(powers.median()) < 1.4
+    # what grain adds to the coarse planes is what it adds to the fine ones, seen coarsely
+    added = [after - before for after, before in zip((grained.low, grained.high), (plain.low, plain.high))]
+    coarse = torch.nn.functional.avg_pool2d(added[1], 2)
+    seen = torch.stack(
+        [torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(added[0].flatten(1), coarse.flatten(1))]
+    )
+    assert float(seen.min()) > 0.9
 
 
 def test_recalled_pairs_are_drawn_a_few_times_each_and_stay_together() -> None:
