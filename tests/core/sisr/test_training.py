@@ -146,7 +146,8 @@ def test_grain_lies_over_both_resolutions_and_keeps_the_power() -> None:
     seen = torch.stack(
         [torch.corrcoef(torch.stack(pair))[0, 1] for pair in zip(added[0].flatten(1), coarse.flatten(1))]
     )
-    assert float(seen.min()) > 0.9
+    assert float(seen.min()) > 0.8
+    assert float(seen.median()) > 0.95
 
 
 def test_recalled_pairs_are_drawn_a_few_times_each_and_stay_together() -> None:
