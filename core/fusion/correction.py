@@ -26,12 +26,17 @@ INFLATIONS = (0.1, 0.3, 1.0)
 """Candidates for mu."""
 LEAST_COVERAGE = 0.98
 """Coarse pixels that see less than this of the fine image are not trusted, unless what is missing is known to be 0."""
+LEAST_SEEN = 0.3
+"""Border pixels of the image that see less than this of it say nothing."""
+BEYOND = 0.03
+"""What lies beyond the border is taken to be like what lies inside; a pixel that sees this share of it errs by about as
+much as its noise."""
 LEAST_CARRIED = 0.3
 MOST_STRAIN = 25.0
 """Errors five times as large as usual say all there is to say: the model does not hold there."""
 FREEDOM = (0.05, 20.0)
 """Least and most of what brightness does to the variance of a guess."""
-DECAY_COARSE = 4
+DECAY_COARSE = 5
 """Coarse pixels after which what happens at a tile's border no longer matters."""
 
 
@@ -89,7 +94,7 @@ class Correction:
         trust = self.trust(block, blur)
         if aside is not None:
             trust = torch.where(aside, 0.0, trust)
-        coarse = subspace.project(block.hsi, blur.coverage if self.zeros_outside else None)
+        coarse = self._coarse(block, blur, subspace)
         freedom = self.freedom(guess, subspace)
         guess = guess + self._carried(coarse - blur(guess), freedom, trust, blur, block)
         return solve(guess, self.weights, blur, coarse, trust, fine, freedom, core)
@@ -124,19 +129,29 @@ class Correction:
         if 0 in block.coarse_shape:
             return torch.ones(block.fine_shape, device=guess.device)
         blur = Blur(self.footprint, block.placement, block.fine_shape, block.coarse_shape)
-        coarse = subspace.project(block.hsi, blur.coverage if self.zeros_outside else None)
+        coarse = self._coarse(block, blur, subspace)
         squares = ((coarse - blur(guess)).square() / self.spread[:, None, None]).mean(dim=0)
         weight = ((self.trust(block, blur) > 0) & (blur.coverage > LEAST_CARRIED)).float()
         excess = upsample(squares.clamp_max(MOST_STRAIN)[None] - 1.0, weight, block.placement, block.fine_shape)[0]
         return (1.0 + excess).clamp(1.0 / MOST_STRAIN, MOST_STRAIN)
 
+    def _coarse(self, block: PairBlock, blur: Blur, subspace: Subspace) -> torch.Tensor:
+        """Coefficients of what each coarse pixel sees within the fine image, [components, h, w]."""
+        if self.zeros_outside:
+            return subspace.project(block.hsi, blur.coverage)
+        return blur.coverage.clamp_max(1.0) * subspace.project(block.hsi)
+
     def trust(self, block: PairBlock, blur: Blur) -> torch.Tensor:
         """How far each coarse pixel may be believed, 0 to 1, [h, w]."""
         covered = blur.coverage
-        known = _visible(block, blur, self.footprint) if self.zeros_outside else covered > LEAST_COVERAGE
         valid = blur(block.msi_valid[None].float())[0] / covered.clamp_min(1e-6)
         share = ((valid - 0.5) * 2.0).clamp(0.0, 1.0) if not bool(block.msi_valid.all()) else torch.ones_like(valid)
-        return torch.where(block.hsi_valid & known, share, 0.0)
+        inside = _visible(block, blur, self.footprint)
+        if not self.zeros_outside:
+            guessed = ((1.0 - covered - (1.0 - LEAST_COVERAGE)) / BEYOND).clamp_min(0.0)
+            share = share / (1.0 + guessed.square())
+            inside = (covered > LEAST_COVERAGE) | (inside & (covered > LEAST_SEEN))
+        return torch.where(block.hsi_valid & inside, share, 0.0)
 
     def to(self, device: torch.device) -> Correction:
         """The same on a device."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -145,6 +146,7 @@ class SubspaceEstimator:
         return {
             "kind": "subspace",
             "noise": self.subspace.noise,
+            "floor": self.subspace.floor,
             "variance": self.variance,
             "halo_px": self.halo_px,
             "prior": dict(self.prior.header()),
@@ -166,7 +168,8 @@ class SubspaceEstimator:
         correction = None
         if header["correction"] is not None:
             correction = Correction.restore(header["correction"], _under(tensors, "correction"))
-        subspace = Subspace(tensors["mean"], tensors["basis"], float(header["noise"]))
+        floor = float(header.get("floor", -math.inf))  # older files have none
+        subspace = Subspace(tensors["mean"], tensors["basis"], float(header["noise"]), floor)
         return cls(subspace, prior, correction, float(header["variance"]), int(header["halo_px"]))
 
 

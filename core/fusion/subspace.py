@@ -20,15 +20,17 @@ class Subspace:
         mean: float32 [bands].
         basis: orthonormal columns, float32 [bands, components].
         noise: mean variance per band of what the subspace leaves out, reflectance squared.
+        floor: spectra do not go below it: 0, or the least value of an image that has negative ones.
     """
 
     mean: torch.Tensor
     basis: torch.Tensor
     noise: float
+    floor: float = -math.inf
 
     def to(self, device: torch.device) -> Subspace:
         """The same on a device."""
-        return Subspace(self.mean.to(device), self.basis.to(device), self.noise)
+        return Subspace(self.mean.to(device), self.basis.to(device), self.noise, self.floor)
 
     def project(self, cube: torch.Tensor, coverage: torch.Tensor | None = None) -> torch.Tensor:
         """Coefficients [components, rows, columns] of a cube [bands, rows, columns].
@@ -45,7 +47,7 @@ class Subspace:
         """Spectra [bands, rows, columns] of coefficients [components, rows, columns]; only some bands if asked."""
         basis, mean = (self.basis, self.mean) if bands is None else (self.basis[bands], self.mean[bands])
         flat = torch.addmm(mean[:, None], basis, coefficients.flatten(1))
-        return flat.reshape(-1, *coefficients.shape[1:])
+        return flat.clamp_min_(self.floor).reshape(-1, *coefficients.shape[1:])
 
 
 def fit_subspace(pixels: torch.Tensor) -> Subspace:
@@ -69,7 +71,8 @@ def fit_subspace(pixels: torch.Tensor) -> Subspace:
     left = float(powers[most:].sum()) / max(bands - most, 1) * count / max(count - most, 1)
     kept = int((powers[:most] > left * _threshold(bands / count)).sum())
     kept = max(min(LEAST, most), kept)
-    return Subspace(mean.float(), vectors[:, :kept].float().contiguous(), left)
+    floor = min(0.0, float(values.min()))
+    return Subspace(mean.float(), vectors[:, :kept].float().contiguous(), left, floor)
 
 
 def _threshold(aspect: float) -> float:

@@ -125,3 +125,34 @@ def test_a_blur_that_is_not_known_leaves_the_regression_and_says_so():
     model = _fuse(sample, "none")
     assert model.halo_px == 0
     assert "not corrected" in model.evidence.correction_note
+
+
+def _cropped_sample(response, seed=1):
+    """A pair that ends where the ground goes on: footprints at the border see what the fine image does not."""
+    generator = torch.Generator().manual_seed(seed)
+    truth, margin = _truth(), 4 * RATIO
+    size, coarse = SIZE - 2 * margin, (SIZE - 2 * margin) // RATIO
+    placement = Placement(RATIO, RATIO, margin, margin)
+    hsi = Blur(gaussian_footprint(SIGMA, SIGMA, RATIO, RATIO), placement, (SIZE, SIZE), (coarse, coarse))(truth)
+    truth = truth[:, margin:-margin, margin:-margin]
+    msi = (response @ truth.flatten(1)).reshape(-1, size, size)
+    images = [image + NOISE * torch.randn(image.shape, generator=generator) for image in (hsi, msi)]
+    valid = [torch.ones(image.shape[1:], dtype=torch.bool) for image in images]
+    block = PairBlock(images[0], valid[0], images[1], valid[1], Placement(RATIO, RATIO))
+    tables = [BandTable(tuple(str(i) for i in range(n)), (True,) * n) for n in (BANDS, len(msi))]
+    return truth, PairSample((block,), tables[0], tables[1], complete=True)
+
+
+@pytest.mark.parametrize("bands", [1, 3])
+def test_the_border_of_the_image_is_no_frame(bands):
+    response = _response()[1:2] if bands == 1 else _response()
+    truth, sample = _cropped_sample(response)
+    srf = Srf(response.numpy(), ("a", "b", "c")[:bands], "made up")
+    settings = FusionSettings(psf="auto", registration="ignore")
+    model = Fuse().fit(sample, settings, srf, Context(torch.device("cpu")))
+    size = truth.shape[1]
+    squares = (_apply(model, sample.blocks[0], slice(0, size), slice(0, size)) - truth).square().mean(dim=0)
+    inner = slice(2, size - 2)
+    inside = float(squares[inner, inner].mean())
+    frame = (float(squares.sum()) - float(squares[inner, inner].sum())) / (size**2 - (size - 4) ** 2)
+    assert frame < 1.5 * inside

@@ -46,3 +46,11 @@ def test_the_noise_of_a_smooth_image_is_found_with_holes_in_it():
     image = smooth + sigma[:, None, None] * torch.randn(smooth.shape, generator=generator)
     image[:, ~valid] = 1e4
     torch.testing.assert_close(noise_variance(image, valid).sqrt(), sigma, rtol=0.15, atol=0)
+
+
+def test_spectra_are_not_negative_unless_the_image_is():
+    pixels = torch.rand(200, 12, generator=torch.Generator().manual_seed(3))
+    for shift, least in ((0.0, 0.0), (-0.3, float(pixels.min()) - 0.3)):
+        space = fit_subspace(pixels + shift)
+        wild = 5.0 * torch.randn(len(space.basis.T), 4, 5, generator=torch.Generator().manual_seed(4))
+        assert float(space.expand(wild).min()) == pytest.approx(least, abs=1e-6)
