@@ -48,8 +48,6 @@ SHARE_OF_SAMPLING = 0.1
 SHARE_OF_FIT = 0.4
 BANDS_OF_WORK = 60
 """Planes of working memory per pixel of a tile besides inputs and outputs, mostly of the network."""
-MARGIN_OF_BLOCKS = 32
-"""Surroundings of the blocks for fitting, in input pixels: at least any model's halo."""
 
 
 class FinerRun(Runner):
@@ -61,6 +59,7 @@ class FinerRun(Runner):
         job = self.job
         method: Superresolve = find_method(job.method)
         settings = SuperresolveSettings.from_mapping(job.settings)
+        method.check_device(settings, self.device)
         if "image" not in job.inputs:
             raise InputError("The job names no input raster ('image').")
         header = read_header(job.inputs["image"])
@@ -77,7 +76,7 @@ class FinerRun(Runner):
         with Source(header, choice.used, scale) as source:
             preview = QuickLook(header.grid.finer(settings.factor), 3)
             self.open_journal(self._plan(header, settings.factor, len(written)))
-            blocks = read_blocks(source, MARGIN_OF_BLOCKS)
+            blocks = read_blocks(source, method.margin(settings))
             fitted = self._model(method, settings, source, blocks, tables)
             model = fitted.prepared(job.outputs, written).to(self.device)
             streamed = self._apply(source, model, len(written), preview)

@@ -18,12 +18,14 @@ class Trial:
     Attributes:
         cubic, result: error of cubic interpolation and of this method, root mean square in reflectance.
         cubic_sam, result_sam: mean spectral angles in degrees.
+        said: what the method itself said its error would be, root mean square.
     """
 
     cubic: float
     result: float
     cubic_sam: float
     result_sam: float
+    said: float
 
     @property
     def gain(self) -> float:
@@ -42,6 +44,8 @@ class SisrEvidence:
         noise: standard deviation of the input's noise, in reflectance.
         sums_hold: True where abundances sum to one without being made to.
         network: what made the planes finer, in words.
+        inflation: how many times larger errors are than what the input tells of them.
+        training: (step, error of held-out pairs in standard deviations of a plane), when a network was trained.
         trial: on the image's own coarser scale, None where the image is too small for it.
         notes: sentences that a user should not miss.
     """
@@ -52,6 +56,8 @@ class SisrEvidence:
     noise: float
     sums_hold: bool
     network: str
+    inflation: float = 1.0
+    training: tuple[tuple[int, float], ...] = ()
     trial: Trial | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -66,6 +72,7 @@ class SisrEvidence:
         own = {
             "unmixing": UnmixEvidence.from_mapping(record["unmixing"]),
             "trial": None if trial is None else Trial(**trial),
+            "training": tuple((int(step), float(error)) for step, error in record["training"]),
             "notes": tuple(record["notes"]),
         }
         return cls(**{**record, **own})

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -14,22 +13,13 @@ from ..engine.method import Context, OutputSpec, Sample
 from ..errors import InputError
 from ..grid import Grid
 from ..spectra import Spectra
-from ..unmixing.abundances import make_solver
-from ..unmixing.method import Unmix
-from ..unmixing.model import UnmixModel
-from ..unmixing.settings import UnmixSettings
 from . import report as sisr_report
 from .block import Block
 from .check import check_superresolve
-from .evidence import SisrEvidence
-from .model import SuperresolveModel, finer_guess, output_specs
-from .planes import PlaneSpace, filled, fit_planes
-from .reconstruct import LEAST_COVERAGE, fit_reconstruction, make_blur
+from .fitting import fit
+from .mcnet import require_gpu
+from .model import SuperresolveModel, output_specs
 from .settings import SuperresolveSettings
-from .shipped import shipped_network
-from .trial import on_own_scale
-from .uncertainty import contrast
-from .upscaler import Shared, Upscaler
 from .view import View, look
 
 if TYPE_CHECKING:
@@ -38,9 +28,8 @@ if TYPE_CHECKING:
 
 ROLE = "endmembers"
 EXPECTED_COUNT = 8
-PIXELS_OF_SUMS = 5000
-SUM_TOLERANCE, SUM_SHARE = 0.05, 0.9
-"""Abundances sum to one in a scene when those of this share of its pixels do, within the tolerance."""
+"""Endmembers assumed for the disk-space check while their number is not known."""
+MARGINS = {"fast": 32, "tuned": 32, "paper": 64}
 
 
 class Superresolve:
@@ -86,6 +75,19 @@ class Superresolve:
                 f"{settings.psf_sigma:.3g} is asked for: leave the blur empty, or fit a new model."
             )
 
+    def check_device(self, settings: SuperresolveSettings, device: torch.device) -> None:
+        """Refuse what the device cannot do in any bearable time.
+
+        Raises:
+            InputError: with the sentence for the user.
+        """
+        if settings.mode == "paper":
+            require_gpu(device)
+
+    def margin(self, settings: SuperresolveSettings) -> int:
+        """Surroundings that blocks need, in input pixels: at least a model's halo."""
+        return MARGINS[settings.mode]
+
     def expected_outputs(
         self, table: BandTable, settings: SuperresolveSettings, tables: Mapping[str, Spectra]
     ) -> Mapping[str, OutputSpec]:
@@ -113,27 +115,7 @@ class Superresolve:
         Raises:
             InputError: the sample cannot be used.
         """
-        unmixing = Unmix().fit(sample, {"count": settings.count}, context)
-        space = fit_planes(sample, unmixing.endmembers)
-        upscaler: Upscaler = Shared(shipped_network(settings.factor))
-        device = context.device
-        on_device = [block.to(device) for block in blocks if bool(block.valid.any())]
-        misfit, usual = _misfits(space.to(device), upscaler.to(device), settings, on_device, context)
-        reconstruction = fit_reconstruction(settings.factor, settings.psf_sigma, misfit, space.coarse_noise)
-        unexplained, sums_hold = _shares_alone(unmixing, sample)
-        evidence = SisrEvidence(
-            unmixing=unmixing.evidence,
-            components=max(0, space.basis.shape[1] - len(space.endmembers)),
-            unexplained=unexplained,
-            noise=float((space.coarse_noise.trace() / len(sample.table) + space.noise_left) ** 0.5),
-            sums_hold=sums_hold,
-            network="the network that comes with the plugin",
-        )
-        model = SuperresolveModel(sample.table, space, upscaler, reconstruction, settings, evidence, usual)
-        trial = on_own_scale(model.to(device), on_device)
-        return SuperresolveModel(
-            sample.table, space, upscaler, reconstruction, settings, replace(evidence, trial=trial), usual
-        )
+        return fit(sample, blocks, settings, context)
 
     def restore(
         self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], table: BandTable
@@ -164,39 +146,3 @@ class Superresolve:
     def report(self, model: SuperresolveModel, run: RunRecord, view: View | None) -> list[Section]:
         """Sections of the report."""
         return sisr_report.sections(model.evidence, model.settings, run, view, model.table)
-
-
-def _misfits(
-    space: PlaneSpace,
-    upscaler: Upscaler,
-    settings: SuperresolveSettings,
-    blocks: Sequence[Block],
-    context: Context,
-) -> tuple[torch.Tensor, float]:
-    """What guesses leave of the input, [dimensions, pixels], and the mean contrast of the input."""
-    errors, contrasts = [], []
-    for done, block in enumerate(blocks):
-        context.check_cancelled()
-        context.on_progress(0.8 + 0.2 * done / len(blocks))
-        coarse = filled(space.project(block.cube), block.valid)
-        blur = make_blur(settings.factor, settings.psf_sigma, block.valid.shape, coarse.device)
-        missing = coarse - blur(finer_guess(space, upscaler, coarse, settings.psf_sigma))
-        rows, cols = block.core
-        usable = (block.valid & (blur.coverage > LEAST_COVERAGE))[rows, cols]
-        errors.append(missing[:, rows, cols][:, usable])
-        contrasts.append(contrast(coarse, block.valid)[rows, cols][usable])
-    return torch.cat(errors, dim=1), float(torch.cat(contrasts).mean())
-
-
-def _shares_alone(unmixing: UnmixModel, sample: Sample) -> tuple[float, bool]:
-    """What abundances alone leave of a scene, and whether they sum to one without being made to.
-
-    Returns:
-        share of the power around the mean that is left, and True where sums hold.
-    """
-    pixels = sample.pixels[:: max(1, len(sample.pixels) // PIXELS_OF_SUMS)].T
-    endmembers = unmixing.endmembers.cpu()
-    shares = make_solver(endmembers, UnmixSettings(model="nnls"))(pixels)
-    power = (pixels - pixels.mean(dim=1, keepdim=True)).square().sum().clamp_min(1e-30)
-    left = float((pixels - endmembers.T @ shares).square().sum() / power)
-    return left, float(((shares.sum(dim=0) - 1.0).abs() < SUM_TOLERANCE).float().mean()) > SUM_SHARE

@@ -150,7 +150,7 @@ class SuperresolveModel:
         local = contrast(coarse, block.valid)
         spread = spread_out(self.reconstruction.variance, local, self.usual_contrast, block.valid, self.factor)
         variance = self._inner(spread[None], block)[0] + disagreement(torch.stack(guesses))
-        return (variance / len(self.table) + self.space.noise_left).sqrt()[None]
+        return self.evidence.inflation * (variance / len(self.table)).sqrt()[None]
 
     def _inner(self, fine: torch.Tensor, block: Block) -> torch.Tensor:
         rows, cols = block.finer_core(self.factor)

@@ -40,6 +40,8 @@ def sections(
     if "uncertainty" in run.summaries:
         parts.append(_uncertainty(run.summaries["uncertainty"], run.quantity))
     parts.append(_planes(evidence, table, run.quantity))
+    if evidence.training:
+        parts.append(_training(evidence))
     parts.append(about_run.input_section(run))
     parts.append(about_run.settings_section(run, _settings(evidence, settings)))
     cited = ["leaves", "posterior", *(["mcnet"] if settings.mode == "paper" else [])]
@@ -189,6 +191,17 @@ def _planes(evidence: SisrEvidence, table: BandTable, quantity: str) -> Section:
         "noise, is interpolated.",
     ]
     return Section("What is made finer", words, figures=[Figure("Endmembers.", svg=plot, width="whole")])
+
+
+def _training(evidence: SisrEvidence) -> Section:
+    steps, errors = zip(*evidence.training)
+    line = svg.Line("held-out pairs", [float(step) for step in steps], [float(error) for error in errors])
+    plot = svg.line_plot([line], "Step", "Error (standard deviations of a plane)")
+    words = (
+        "The error of pairs that the network was not trained on: leaves like the image, and parts of the image made "
+        "coarser once more. The state with the least error was kept."
+    )
+    return Section("Training", [words], figures=[Figure("Error while training.", svg=plot, width="whole")])
 
 
 def _settings(evidence: SisrEvidence, settings: SuperresolveSettings) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ import torch
 
 from .block import Block, surrounded
 from .evidence import Trial
-from .model import IMAGE, SuperresolveModel
+from .model import IMAGE, UNCERTAINTY, SuperresolveModel
 from .reconstruct import make_blur
 from .upscaler import interpolated
 
@@ -27,7 +27,7 @@ def on_own_scale(model: SuperresolveModel, blocks: Sequence[Block]) -> Trial | N
     Returns:
         None where no block is large enough and valid.
     """
-    sums, count = torch.zeros(4, dtype=torch.float64), 0
+    sums, count = torch.zeros(5, dtype=torch.float64), 0
     for block in blocks:
         truth, coarse = coarsened(block, model.factor, model.settings.psf_sigma)
         if truth is None or min(coarse.shape[1:]) < LEAST_SIDE:
@@ -36,15 +36,16 @@ def on_own_scale(model: SuperresolveModel, blocks: Sequence[Block]) -> Trial | N
         margin = (model.halo_px, model.halo_px)
         cube, valid = surrounded(coarse.cpu().numpy(), seen.numpy(), (margin, margin))
         again = Block(torch.from_numpy(cube), torch.from_numpy(valid), model.halo_px).to(truth.device)
-        result = model.prepared((IMAGE,)).apply(again)[IMAGE]
-        cubic = interpolated(coarse, model.factor)
+        made = model.prepared((IMAGE, UNCERTAINTY)).apply(again)
+        result, cubic = made[IMAGE], interpolated(coarse, model.factor)
         parts = [_square(cubic, truth), _square(result, truth), _angle(cubic, truth), _angle(result, truth)]
+        parts.append(made[UNCERTAINTY].square().mean())
         sums += truth[0].numel() * torch.stack(parts).double().cpu()
         count += truth[0].numel()
     if not count:
         return None
-    cubic_square, square, cubic_angle, angle = (sums / count).tolist()
-    return Trial(cubic_square**0.5, square**0.5, cubic_angle, angle)
+    cubic_square, square, cubic_angle, angle, said = (sums / count).tolist()
+    return Trial(cubic_square**0.5, square**0.5, cubic_angle, angle, said**0.5)
 
 
 def coarsened(block: Block, factor: int, sigma: float) -> tuple[torch.Tensor | None, torch.Tensor]:

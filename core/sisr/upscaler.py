@@ -8,11 +8,18 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import torch
+from torch.nn.functional import pixel_shuffle
 
 from ..fusion.pair import Placement
 from ..physics.upsample import upsample
+from ..unmixing.abundances import make_solver
+from ..unmixing.settings import UnmixSettings
+from .kriging import guess, kriging_filters
 from .mcnet import McNet
 from .network import PlaneNet
+
+MAIN = 6
+"""Planes that the network sees; more of them add less than 0.05 dB on real scenes."""
 
 
 class Upscaler(Protocol):
@@ -51,7 +58,11 @@ class Upscaler(Protocol):
 
 
 class Shared:
-    """The network that treats all planes alike."""
+    """The network that treats all planes alike.
+
+    It makes the first planes finer. Those behind them hold so little of the image's variation that they take the best
+    linear guess, which the network starts from and which costs next to nothing.
+    """
 
     def __init__(self, network: PlaneNet) -> None:
         self.network = network.eval().requires_grad_(False)
@@ -60,7 +71,13 @@ class Shared:
     @torch.inference_mode()
     def predict(self, planes: torch.Tensor, sigma: float, noise: torch.Tensor) -> torch.Tensor:
         """See :class:`Upscaler`."""
-        return self.network(planes, planes.new_full((1,), sigma), noise[None])
+        blur = planes.new_full((1,), sigma)
+        finer = self.network(planes[:, :MAIN], blur, noise[None, :MAIN])
+        if planes.shape[1] <= MAIN:
+            return finer
+        filters = kriging_filters(self.network.factor, blur, noise[None, MAIN:])
+        others = pixel_shuffle(guess(planes[:, MAIN:], filters), self.network.factor)
+        return torch.cat([finer, others.reshape(1, -1, *finer.shape[2:])], dim=1)
 
     def to(self, device: torch.device) -> Shared:
         """See :class:`Upscaler`."""
@@ -77,31 +94,46 @@ class Shared:
 
 
 class Published:
-    """The published network, which knows the abundances of one image; other planes are interpolated.
+    """The published network: makes the abundances of one image finer; what they leave is interpolated.
 
     Args:
         network: trained on abundances as they are.
-        centre, spread: of the abundances, [endmembers], by which they are standardised.
+        endmembers: coefficients of each endmember, [endmembers, planes].
+        centre, spread: of the coefficients, by which planes are standardised, [planes].
+        noise: standard deviation of each abundance's noise, [endmembers].
     """
 
-    def __init__(self, network: McNet, centre: torch.Tensor, spread: torch.Tensor) -> None:
+    def __init__(
+        self,
+        network: McNet,
+        endmembers: torch.Tensor,
+        centre: torch.Tensor,
+        spread: torch.Tensor,
+        noise: torch.Tensor,
+    ) -> None:
         self.network = network.eval().requires_grad_(False)
         self.halo = network.halo
-        self._centre, self._spread = centre, spread
+        self._parts = {"endmembers": endmembers, "centre": centre, "spread": spread, "noise": noise}
+        self._solve = make_solver(endmembers, UnmixSettings(model="nnls"))
 
     @torch.inference_mode()
     def predict(self, planes: torch.Tensor, sigma: float, noise: torch.Tensor) -> torch.Tensor:
         """See :class:`Upscaler`."""
-        count = len(self._centre)
-        centre, spread = self._centre[:, None, None], self._spread[:, None, None]
-        shares = planes[:, :count] * spread + centre
-        finer = self.network(shares, planes.new_full((1,), sigma), (noise[:count] * self._spread)[None])
-        others = interpolated(planes[0, count:], self.network.factor)[None]
-        return torch.cat([(finer - centre) / spread, others], dim=1)
+        centre, spread = (self._parts[name][:, None, None] for name in ("centre", "spread"))
+        coarse = planes[0] * spread + centre
+        shares = self._solve(coarse.flatten(1)).reshape(-1, *coarse.shape[1:])
+        finer = self.network(shares[None], planes.new_full((1,), sigma), self._parts["noise"][None])[0]
+        left = interpolated(coarse - self._mixed(shares), self.network.factor)
+        return ((self._mixed(finer) + left - centre) / spread)[None]
+
+    def _mixed(self, shares: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("mp,mij->pij", self._parts["endmembers"], shares)
 
     def to(self, device: torch.device) -> Published:
         """See :class:`Upscaler`."""
-        return Published(copy.deepcopy(self.network).to(device), self._centre.to(device), self._spread.to(device))
+        return Published(
+            copy.deepcopy(self.network).to(device), **{name: part.to(device) for name, part in self._parts.items()}
+        )
 
     def header(self) -> dict[str, Any]:
         """See :class:`Upscaler`."""
@@ -116,7 +148,7 @@ class Published:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """See :class:`Upscaler`."""
-        return {**self.network.state_dict(), "abundances.centre": self._centre, "abundances.spread": self._spread}
+        return {**self.network.state_dict(), **{f"parts.{name}": part for name, part in self._parts.items()}}
 
 
 def restore_upscaler(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Upscaler:
@@ -133,10 +165,10 @@ def restore_upscaler(header: Mapping[str, Any], tensors: Mapping[str, torch.Tens
         return Shared(network)
     if header["kind"] != "published":
         raise ValueError(f"no upscaler {header['kind']!r}")
-    centre, spread = tensors.pop("abundances.centre"), tensors.pop("abundances.spread")
-    published = McNet(factor, centre, float(header["gain"]), int(header["features"]), int(header["units"]))
+    parts = {name: tensors.pop(f"parts.{name}") for name in ("endmembers", "centre", "spread", "noise")}
+    published = McNet(factor, tensors["means"], float(header["gain"]), int(header["features"]), int(header["units"]))
     published.load_state_dict(tensors)
-    return Published(published, centre, spread)
+    return Published(published, **parts)
 
 
 def interpolated(planes: torch.Tensor, factor: int, weight: torch.Tensor | None = None) -> torch.Tensor:

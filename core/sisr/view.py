@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from .block import Block
 
 PIXELS = 4
-LARGEST_PX = 400
-"""Most rows and columns of the finer pictures."""
+LARGEST_PX, LARGEST_COARSE_PX = 400, 96
+"""Most rows and columns of the finer pictures, and of the input under them."""
 LARGEST_BYTES = 256 * 2**20
 
 
@@ -107,7 +107,8 @@ def _cropped(block: Block, model: SuperresolveModel) -> Block:
     """The middle of a block whose finer version is too large for a picture."""
     rows, cols = block.core
     shape = rows.stop - rows.start, cols.stop - cols.start
-    largest = min(LARGEST_PX, int((LARGEST_BYTES / 4 / len(block.cube)) ** 0.5)) // model.factor
+    side = min(LARGEST_PX, int((LARGEST_BYTES / 4 / len(block.cube)) ** 0.5))
+    largest = min(side // model.factor, LARGEST_COARSE_PX)
     row, col = ((size - min(size, largest)) // 2 for size in shape)
     extent = [slice(at, size - at + 2 * block.margin) for at, size in ((row, shape[0]), (col, shape[1]))]
     return replace(block, cube=block.cube[:, extent[0], extent[1]], valid=block.valid[extent[0], extent[1]])

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fits a super-resolution: endmembers, planes, what makes them finer, and how far that can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from ..engine.method import Context, Sample
+from ..errors import InputError
+from ..unmixing.abundances import make_solver
+from ..unmixing.method import Unmix
+from ..unmixing.model import UnmixModel
+from ..unmixing.settings import UnmixSettings
+from .block import Block
+from .evidence import SisrEvidence
+from .model import SuperresolveModel, finer_guess
+from .planes import PlaneSpace, filled, fit_planes
+from .reconstruct import LEAST_COVERAGE, fit_reconstruction, make_blur
+from .settings import SuperresolveSettings
+from .shipped import shipped_network
+from .training import Progress
+from .trial import on_own_scale
+from .tuning import train_published, tune
+from .uncertainty import contrast
+from .upscaler import Shared, Upscaler
+
+PAPER_COUNT = 6
+"""Endmembers of the published method, for every scene."""
+PIXELS_OF_SUMS = 5000
+SUM_TOLERANCE, SUM_SHARE = 0.05, 0.9
+"""Abundances sum to one in a scene when those of this share of its pixels do, within the tolerance."""
+UNTRIED = 4.0
+"""How many times larger errors are than what the input tells of them, where the image is too small to measure it."""
+TRAINING = 0.1, 0.9
+"""Share of a fit's progress at which training begins and ends."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What makes planes finer, in words as well, and its training."""
+
+    upscaler: Upscaler
+    words: str
+    progress: Progress | None = None
+
+
+def fit(sample: Sample, blocks: Sequence[Block], settings: SuperresolveSettings, context: Context) -> SuperresolveModel:
+    """Fit a model.
+
+    Args:
+        sample: pixels of the whole image.
+        blocks: parts spread over it.
+        settings: the settings.
+        context: device, seed, progress, cancel.
+
+    Raises:
+        InputError: the sample cannot be used.
+    """
+    unmixing = Unmix().fit(sample, _unmixing(settings), _part(context, 0.0, TRAINING[0]))
+    space = fit_planes(sample, unmixing.endmembers)
+    on_device = [block.to(context.device) for block in blocks if bool(block.valid.any())]
+    if not on_device:
+        raise InputError(
+            "The image is nodata nearly everywhere: nothing could be looked at closely, so cut out the part with data."
+        )
+    there = space.to(context.device)
+    made = _MAKERS[settings.mode](there, unmixing, on_device, settings, _part(context, *TRAINING))
+    misfit, usual = _misfits(there, made.upscaler.to(context.device), settings, on_device, context)
+    reconstruction = fit_reconstruction(settings.factor, settings.psf_sigma, misfit, space.coarse_noise)
+    evidence = _evidence(sample, unmixing, space, made)
+
+    def model(evidence: SisrEvidence) -> SuperresolveModel:
+        return SuperresolveModel(sample.table, space, made.upscaler, reconstruction, settings, evidence, usual)
+
+    trial = on_own_scale(model(evidence).to(context.device), on_device)
+    inflation = UNTRIED if trial is None else trial.result / max(trial.said, 1e-12)
+    context.on_progress(1.0)
+    return model(replace(evidence, trial=trial, inflation=inflation))
+
+
+def _shipped(
+    space: PlaneSpace, unmixing: UnmixModel, blocks: Sequence[Block], settings: SuperresolveSettings, context: Context
+) -> _Made:
+    return _Made(Shared(shipped_network(settings.factor)), "the network that comes with the plugin")
+
+
+def _tuned(
+    space: PlaneSpace, unmixing: UnmixModel, blocks: Sequence[Block], settings: SuperresolveSettings, context: Context
+) -> _Made:
+    network = shipped_network(settings.factor).requires_grad_(True)
+    progress = tune(network, space, blocks, settings.psf_sigma, context)
+    words = f"the network that comes with the plugin, trained further for this image in {progress.steps[-1]} steps"
+    return _Made(Shared(network.cpu()), words, progress)
+
+
+def _published(
+    space: PlaneSpace, unmixing: UnmixModel, blocks: Sequence[Block], settings: SuperresolveSettings, context: Context
+) -> _Made:
+    block = blocks[0]
+    rows, cols = block.core
+    endmembers = unmixing.endmembers.cpu()
+    cube, valid = block.cube[:, rows, cols].cpu(), block.valid[rows, cols].cpu()
+    shares = make_solver(endmembers, UnmixSettings(model="nnls"))(cube.flatten(1)).reshape(-1, *valid.shape)
+    upscaler, progress = train_published(space, endmembers, shares, valid, settings.psf_sigma, settings.factor, context)
+    return _Made(upscaler.to(torch.device("cpu")), "the published network, trained for this image", progress)
+
+
+_MAKERS: dict[str, Callable[[PlaneSpace, UnmixModel, Sequence[Block], SuperresolveSettings, Context], _Made]] = {
+    "fast": _shipped,
+    "tuned": _tuned,
+    "paper": _published,
+}
+
+
+def _unmixing(settings: SuperresolveSettings) -> dict[str, object]:
+    """How endmembers are found."""
+    if settings.mode == "paper":
+        return {"count": settings.count or PAPER_COUNT, "extraction": "minvolnmf"}
+    return {"count": settings.count}
+
+
+def _evidence(sample: Sample, unmixing: UnmixModel, space: PlaneSpace, made: _Made) -> SisrEvidence:
+    unexplained, sums_hold = _shares_alone(unmixing, sample)
+    progress = made.progress
+    return SisrEvidence(
+        unmixing=unmixing.evidence,
+        components=max(0, space.basis.shape[1] - len(space.endmembers)),
+        unexplained=unexplained,
+        noise=float((space.coarse_noise.trace() / len(sample.table) + space.noise_left) ** 0.5),
+        sums_hold=sums_hold,
+        network=made.words,
+        training=() if progress is None else tuple(zip(progress.steps, progress.errors)),
+    )
+
+
+def _misfits(
+    space: PlaneSpace,
+    upscaler: Upscaler,
+    settings: SuperresolveSettings,
+    blocks: Sequence[Block],
+    context: Context,
+) -> tuple[torch.Tensor, float]:
+    """What guesses leave of the input, [dimensions, pixels], and the mean contrast of the input."""
+    errors, contrasts = [], []
+    for done, block in enumerate(blocks):
+        context.check_cancelled()
+        context.on_progress(TRAINING[1] + (1.0 - TRAINING[1]) * done / len(blocks))
+        coarse = filled(space.project(block.cube), block.valid)
+        blur = make_blur(settings.factor, settings.psf_sigma, block.valid.shape, coarse.device)
+        missing = coarse - blur(finer_guess(space, upscaler, coarse, settings.psf_sigma))
+        rows, cols = block.core
+        usable = (block.valid & (blur.coverage > LEAST_COVERAGE))[rows, cols]
+        errors.append(missing[:, rows, cols][:, usable])
+        contrasts.append(contrast(coarse, block.valid)[rows, cols][usable])
+    return torch.cat(errors, dim=1), float(torch.cat(contrasts).mean())
+
+
+def _shares_alone(unmixing: UnmixModel, sample: Sample) -> tuple[float, bool]:
+    """What abundances alone leave of a scene, and whether they sum to one without being made to.
+
+    Returns:
+        share of the power around the mean that is left, and True where sums hold.
+    """
+    pixels = sample.pixels[:: max(1, len(sample.pixels) // PIXELS_OF_SUMS)].T
+    endmembers = unmixing.endmembers.cpu()
+    shares = make_solver(endmembers, UnmixSettings(model="nnls"))(pixels)
+    power = (pixels - pixels.mean(dim=1, keepdim=True)).square().sum().clamp_min(1e-30)
+    left = float((pixels - endmembers.T @ shares).square().sum() / power)
+    return left, float(((shares.sum(dim=0) - 1.0).abs() < SUM_TOLERANCE).float().mean()) > SUM_SHARE
+
+
+def _part(context: Context, low: float, high: float) -> Context:
+    """The same surroundings, for a step whose progress is part of the whole."""
+    return replace(context, on_progress=lambda share: context.on_progress(low + (high - low) * share))
