@@ -22,7 +22,8 @@ from ..bands import BandTable
 from ..errors import BandsError, InputError
 from .method import Restorer, Savable, Saved
 
-FORMAT = 1
+FORMAT, WITHOUT_CHECKSUM = 2, 1
+"""Formats that are read: today's, and the first one."""
 HEADER_KEY, CHECKSUM_KEY = "hyperres", "sha256"
 TOLERANCE_NM = 1.0
 
@@ -57,14 +58,15 @@ def load_model(path: Path, method: Restorer[Saved]) -> Saved:
         raise InputError(f"The model file {path} cannot be read ({error}): it is damaged or no model file.") from error
     if not isinstance(header, dict) or "method" not in header:
         raise InputError(f"The file {path} is no HyperRes model: its header is missing.")
-    if header.get("format") != FORMAT:
-        raise InputError(f"The model {path} has format {header.get('format')}; this version reads format {FORMAT}.")
+    version = header.get("format")
+    if version not in (WITHOUT_CHECKSUM, FORMAT):
+        raise InputError(f"The model {path} has format {version}; this version reads formats up to {FORMAT}.")
     if header["method"] != method.name:
         raise InputError(f"The model {path} was made by {header['method']!r} and cannot be used for {method.name!r}.")
-    if metadata.get(CHECKSUM_KEY) != _checksum(text, tensors):
+    whole = version == WITHOUT_CHECKSUM or metadata.get(CHECKSUM_KEY) == _checksum(text, tensors)
+    if not whole or not all(bool(tensor.isfinite().all()) for tensor in tensors.values()):
         raise InputError(
-            f"The model {path} is damaged or was changed since it was written, for its content does not match its "
-            "checksum: take another copy of it, or fit it anew."
+            f"The model {path} is damaged or was changed since it was written: take another copy of it, or fit it anew."
         )
     try:
         return method.restore(header["model"], tensors, _table(header["bands"]))

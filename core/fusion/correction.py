@@ -28,7 +28,7 @@ LEAST_COVERAGE = 0.98
 """Coarse pixels that see less than this of the fine image are not trusted, unless what is missing is known to be 0."""
 LEAST_SEEN = 0.3
 """Border pixels of the image that see less than this of it say nothing."""
-BEYOND = 0.03
+BEYOND = 0.005
 """What lies beyond the border is taken to be like what lies inside; a pixel that sees this share of it errs by about as
 much as its noise."""
 LEAST_CARRIED = 0.3

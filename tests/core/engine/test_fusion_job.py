@@ -319,6 +319,24 @@ def test_every_damaged_number_of_a_model_is_noticed(pair, tmp_path):
         assert not (tmp_path / "fused.tif").exists(), what
 
 
+def test_models_of_the_first_format_are_read_unless_they_hold_no_numbers(pair, tmp_path):
+    _, hsi, msi = pair
+    model, first = tmp_path / "model.safetensors", tmp_path / "first.safetensors"
+    result = go(job(hsi, msi, tmp_path, outputs=("model", "fused")))
+    with safetensors.safe_open(str(model), "pt") as file:
+        header = {**json.loads(file.metadata()["hyperres"]), "format": 1}
+    tensors = safetensors.torch.load_file(model)
+    safetensors.torch.save_file(tensors, first, {"hyperres": json.dumps(header)})
+    again = tmp_path / "again"
+    again.mkdir()
+    reused = go(job(hsi, msi, again, inputs={"model": str(first)}))
+    assert np.array_equal(read(reused.outputs["fused"]), read(result.outputs["fused"]), equal_nan=True)
+    tensors["gain"][0] = float("nan")
+    safetensors.torch.save_file(tensors, first, {"hyperres": json.dumps(header)})
+    with pytest.raises(InputError, match="damaged"):
+        go(job(hsi, msi, again, inputs={"model": str(first)}))
+
+
 def test_another_place_is_refused_unless_forced(pair, tmp_path):
     truth, hsi, _ = pair
     other = write(tmp_path / "other.tif", fine(truth)[:, ::-1, ::-1], 1.0, MSI_NM)
