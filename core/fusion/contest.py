@@ -10,12 +10,12 @@ import torch
 
 from ..physics.blur import Blur
 from ..physics.footprint import Footprint
+from ..physics.upsample import blend
 from .correction import Correction, coarse_errors
 from .evidence import Contender
 from .pair import PairBlock
 from .prior import Prior
 from .subspace import Subspace
-from .surroundings import under
 
 JUDGED_BLOCKS = 4
 FOLDS, FOLD_BLOCK = 4, 3
@@ -40,11 +40,14 @@ def spread_of(prior: Prior, block: PairBlock, subspace: Subspace) -> torch.Tenso
 
 
 def _context(prior: Prior, block: PairBlock, subspace: Subspace) -> torch.Tensor | None:
-    """What a prior needs to know of the coarse pixels, [context_planes, fine pixels]."""
+    """What a prior needs to know of the coarse pixels around, [context_planes, fine pixels].
+
+    Blended: what is told pixel by pixel leaves stairs in the result.
+    """
     if not prior.context_planes:
         return None
     coarse = subspace.project(block.hsi)[: prior.context_planes]
-    return under(coarse, block.placement, *block.fine_shape).flatten(1)
+    return blend(coarse, block.placement, block.fine_shape).flatten(1)
 
 
 def judge(

@@ -159,9 +159,9 @@ class FusionModel:
         return block.msi_valid & inside & coarse
 
     def margin_coarse(self, placement: Placement) -> int:
-        """HSI pixels beyond those that touch a window which may lie in it once the HSI is moved."""
+        """HSI pixels beyond those that touch a window which may lie in it once the HSI is moved, or are blended in."""
         shift = self.harmony.shift
-        return math.ceil(max(abs(shift[0]) / placement.ratio_y, abs(shift[1]) / placement.ratio_x))
+        return 1 + math.ceil(max(abs(shift[0]) / placement.ratio_y, abs(shift[1]) / placement.ratio_x))
 
     def covering(self, block: PairBlock) -> tuple[torch.Tensor, torch.Tensor]:
         """Row and column of the coarse pixel over each fine row and column; may lie outside the coarse array."""

@@ -23,13 +23,14 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..engine.method import Context
+from ..physics.upsample import blend
 from .contest import aside
 from .distillation import distil
 from .network_prior import NetworkPrior
 from .networks import BatchedLen, BatchedSin
 from .pair import PairBlock
 from .subspace import Subspace
-from .surroundings import averaged, under
+from .surroundings import averaged
 from .training import OneCycle, Strata, train
 
 BLOCK = 3
@@ -140,8 +141,8 @@ def gather(
         means = [part if planes else averaged(part, valid, BLOCK) for part in (seen, target)]
         rows = torch.cat([seen, around]), target, torch.cat([means[0], around]), means[1], aside(valid)[None]
         columns.append(tuple(part[:, valid] for part in rows))
-        under_fine = under(target[:planes], block.placement, *block.msi.shape[1:])
-        fine.append(torch.cat([block.msi, under_fine])[:, block.msi_valid])
+        known = torch.where(valid, target[:planes], around)
+        fine.append(torch.cat([block.msi, blend(known, block.placement, block.fine_shape)])[:, block.msi_valid])
     seen, target, seen_mean, target_mean, kept = (torch.cat(parts, dim=1) for parts in zip(*columns))
     drawn = torch.cat(fine, dim=1)
     some = torch.randint(drawn.shape[1], (min(FINE_SAMPLE, drawn.shape[1]),), generator=generator)

@@ -41,6 +41,13 @@ def upsample(
     return known * ((down @ _filled(coarse, weight)) @ across.T)
 
 
+def blend(coarse: torch.Tensor, placement: Placement, fine_shape: tuple[int, int]) -> torch.Tensor:
+    """Interpolate linearly, [planes, H, W]; beyond the outermost coarse centres the outermost values go on."""
+    down = _matrix(placement.row, placement.ratio_y, fine_shape[0], coarse.shape[1], coarse.device, cubic=False)
+    across = _matrix(placement.col, placement.ratio_x, fine_shape[1], coarse.shape[2], coarse.device, cubic=False)
+    return (down @ coarse) @ across.T
+
+
 def _filled(coarse: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """The images with what counts little replaced by the mean of what counts around it, [planes, h, w]."""
     box = torch.ones(1, 1, GAP, GAP, dtype=coarse.dtype, device=coarse.device)

@@ -17,7 +17,7 @@ from hyperres.core.fusion.spectralift import RECIPE as SIN
 from hyperres.core.fusion.spectramorph import RECIPE as LEN
 from hyperres.core.fusion.spectramorph import find_endmembers
 from hyperres.core.fusion.subspace import fit_subspace
-from hyperres.core.fusion.surroundings import under
+from hyperres.core.physics.upsample import blend
 
 CPU = torch.device("cpu")
 CONTEXT = Context(CPU)
@@ -52,7 +52,7 @@ def predict(prior, block, subspace):
     context = None
     if prior.context_planes:
         coarse = subspace.project(block.hsi)[: prior.context_planes]
-        context = under(coarse, block.placement, *block.fine_shape).flatten(1)
+        context = blend(coarse, block.placement, block.fine_shape).flatten(1)
     return subspace.expand(prior.predict(block.msi.flatten(1), context).view(-1, *block.fine_shape))
 
 
