@@ -91,6 +91,11 @@ class RunRecord:
         """What scaled numbers mean, for axes and captions."""
         return "reflectance" if self.is_reflectance else "stored units"
 
+    @property
+    def reuses_model(self) -> bool:
+        """True when the model was fitted by another run."""
+        return "model" in self.job.inputs
+
     def details(self) -> dict[str, Any]:
         """JSON-ready account of the run for result files."""
         return {

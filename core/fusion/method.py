@@ -157,10 +157,14 @@ class FusionMethod:
         evidence, grid = model.evidence, run.header.grid
         best = evidence.contenders[0] if evidence.contenders else None
         figures = {
-            "psnr_consistency_hsi": evidence.consistency_hsi,
-            "psnr_consistency_msi": evidence.consistency_msi,
             "ratio": evidence.ratio[0],
             "valid_share": run.valid_pixels / (grid.width * grid.height),
+        }
+        if run.reuses_model:  # the others speak of the images that it was fitted on
+            return figures
+        figures |= {
+            "psnr_consistency_hsi": evidence.consistency_hsi,
+            "psnr_consistency_msi": evidence.consistency_msi,
             "shift": evidence.shift_m,
             "psf_confidence": evidence.psf_confidence,
         }

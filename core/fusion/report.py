@@ -49,6 +49,12 @@ def sections(
 
 
 def _key_figures(evidence: FusionEvidence, run: RunRecord) -> Section:
+    words = []
+    if run.reuses_model:
+        words = [
+            "The model was fitted by an earlier run: what this report says of agreement, held-out pixels, response, "
+            "blur and shift was found then, on the images of that run. 'Assess a fused image' judges this result."
+        ]
     rows = [
         ("Sharper by", f"{evidence.ratio[0]:.3g} ×", "ground sampling distance of the HSI over that of the MSI"),
         ("Agrees with the HSI", f"{evidence.consistency_hsi:.1f} dB", "PSNR of the result, coarsened, against it"),
@@ -60,7 +66,7 @@ def _key_figures(evidence: FusionEvidence, run: RunRecord) -> Section:
         ("Valid pixels", about_run.percent(about_run.valid_share(run)), f"{run.valid_pixels:,} pixels"),
         ("Time", about_run.duration(about_run.total_seconds(run)), about_run.short_device(run)),
     ]
-    return Section("Key figures", tables=[Table((), tuple(rows))], kind="key")
+    return Section("Key figures", words, tables=[Table((), tuple(rows))], kind="key")
 
 
 def _pictures(view: PairView) -> Section:

@@ -169,7 +169,9 @@ def test_a_saved_model_gives_the_same_image_also_on_a_tile(pair, tmp_path, few_s
     again = tmp_path / "again"
     again.mkdir()
     model = {"model": str(tmp_path / "model.safetensors")}
-    go(job(hsi, msi, again, method, ("fused", "uncertainty"), inputs=model))
+    result = go(job(hsi, msi, again, method, ("fused", "uncertainty", "report"), inputs=model))
+    assert "psnr_consistency_hsi" not in result.numbers
+    assert "fitted by an earlier run" in (again / "report.html").read_text("utf-8")
     for name in ("fused.tif", "uncertainty.tif"):
         np.testing.assert_array_equal(read(again / name), read(tmp_path / name))
     tile = write(tmp_path / "tile.tif", fine(truth)[:, :100], 1.0, MSI_NM)
