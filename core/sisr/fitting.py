@@ -129,7 +129,7 @@ def _evidence(sample: Sample, unmixing: UnmixModel, space: PlaneSpace, made: _Ma
         unmixing=unmixing.evidence,
         components=max(0, space.basis.shape[1] - len(space.endmembers)),
         unexplained=unexplained,
-        noise=float((space.coarse_noise.trace() / len(sample.table) + space.noise_left) ** 0.5),
+        noise=float(space.band_noise.mean().sqrt()),
         sums_hold=sums_hold,
         network=made.words,
         training=() if progress is None else tuple(zip(progress.steps, progress.errors)),

@@ -135,8 +135,8 @@ class SuperresolveModel:
         """Spectra of the core; what the basis does not hold is interpolated."""
         bands = torch.tensor(self.written, device=fine.device)
         rows, cols = (slice(part.start - REACH_CUBIC, part.stop + REACH_CUBIC) for part in block.core)
-        rest = block.cube[:, rows, cols][bands] - self.space.expand(coarse[:, rows, cols], bands)
-        finer = interpolated(rest, self.factor, block.valid[rows, cols].to(rest))
+        rest = self.space.rest(block.cube[:, rows, cols], coarse[:, rows, cols])
+        finer = interpolated(rest[bands], self.factor, block.valid[rows, cols].to(rest))
         reach = self.factor * REACH_CUBIC
         return self.space.expand(fine, bands) + finer[:, reach:-reach, reach:-reach]
 
@@ -169,7 +169,6 @@ class SuperresolveModel:
         """Everything but tensors."""
         return {
             "settings": self.settings.to_mapping(),
-            "space": self.space.header(),
             "reconstruction": self.reconstruction.header(),
             "evidence": self.evidence.to_mapping(),
             "usual_contrast": self.usual_contrast,
@@ -195,7 +194,7 @@ class SuperresolveModel:
         tensors = {name: value.clone() for name, value in tensors.items()}
         return cls(
             table,
-            PlaneSpace.restore(header["space"], _below("space", tensors)),
+            PlaneSpace.restore(_below("space", tensors)),
             restore_upscaler(header["upscaler"], _below("upscaler", tensors)),
             Reconstruction.restore(header["reconstruction"], _below("reconstruction", tensors)),
             settings,

@@ -33,7 +33,7 @@ LEAST_SIZE = 1e-6
 """Singular value of the spectra, over the largest, below which a direction is rounding."""
 FLOOR = 1e-6
 """Least noise variance of a band, as a share of its power: calibration is never better."""
-_TENSORS = ("basis", "endmembers", "centre", "spread", "noise", "coarse_noise")
+_TENSORS = ("basis", "endmembers", "centre", "spread", "noise", "coarse_noise", "band_noise")
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class PlaneSpace:
         centre, spread: mean and standard deviation of each coefficient over the scene, float32 [planes].
         noise: standard deviation of each coefficient's noise over its spread, at most 1, float32 [planes].
         coarse_noise: covariance of the noise of the coefficients, float64 [planes, planes].
-        noise_left: mean noise variance per band outside the basis.
+        band_noise: noise variance of each band, float32 [bands].
     """
 
     basis: torch.Tensor
@@ -55,7 +55,7 @@ class PlaneSpace:
     spread: torch.Tensor
     noise: torch.Tensor
     coarse_noise: torch.Tensor
-    noise_left: float
+    band_noise: torch.Tensor
 
     def project(self, cube: torch.Tensor) -> torch.Tensor:
         """Coefficients [planes, rows, columns] of a cube [bands, rows, columns]."""
@@ -64,6 +64,18 @@ class PlaneSpace:
     def expand(self, coefficients: torch.Tensor, bands: torch.Tensor) -> torch.Tensor:
         """Some bands, [bands, rows, columns], of coefficients [planes, rows, columns]."""
         return (self.basis[bands] @ coefficients.flatten(1)).reshape(-1, *coefficients.shape[1:])
+
+    def rest(self, cube: torch.Tensor, coefficients: torch.Tensor) -> torch.Tensor:
+        """What the basis does not hold of a cube, less its noise, [bands, rows, columns].
+
+        Every pixel keeps the share by which its rest exceeds noise, and none where it does not: the estimator of James
+        & Stein 1961 with its positive part, which errs less than the rest as it is, whatever the truth. A rare material
+        survives it, noise does not.
+        """
+        bands, planes = self.basis.shape
+        left = cube - self.expand(coefficients, torch.arange(bands, device=cube.device))
+        power = torch.einsum("b,bij->ij", 1.0 / self.band_noise, left.square())
+        return left * (1.0 - (bands - planes - 2) / power.clamp_min(1e-12)).clamp(0.0, 1.0)
 
     def standardised(self, coefficients: torch.Tensor) -> torch.Tensor:
         """Coefficients [planes, rows, columns] about mean 0 and standard deviation 1, as the network sees them."""
@@ -76,20 +88,16 @@ class PlaneSpace:
     def to(self, device: torch.device) -> PlaneSpace:
         """The same on a device."""
         moved = {name: value.to(device) for name, value in self.tensors().items()}
-        return PlaneSpace.restore(self.header(), moved)
+        return PlaneSpace(**moved)
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """Tensors to save."""
         return {name: getattr(self, name) for name in _TENSORS}
 
-    def header(self) -> dict[str, float]:
-        """What is no tensor."""
-        return {"noise_left": self.noise_left}
-
     @classmethod
-    def restore(cls, header: Mapping[str, float], tensors: Mapping[str, torch.Tensor]) -> PlaneSpace:
+    def restore(cls, tensors: Mapping[str, torch.Tensor]) -> PlaneSpace:
         """Rebuild what was saved."""
-        return cls(**{name: tensors[name] for name in _TENSORS}, noise_left=float(header["noise_left"]))
+        return cls(**{name: tensors[name] for name in _TENSORS})
 
 
 def fit_planes(sample: Sample, endmembers: torch.Tensor) -> PlaneSpace:
@@ -116,7 +124,7 @@ def fit_planes(sample: Sample, endmembers: torch.Tensor) -> PlaneSpace:
         spread=spread.float(),
         noise=(coarse_noise.diagonal().sqrt() / spread).clamp_max(1.0).float(),
         coarse_noise=coarse_noise,
-        noise_left=float(noise.mean() - coarse_noise.trace() / len(noise)),
+        band_noise=noise.float(),
     )
 
 

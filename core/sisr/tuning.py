@@ -144,8 +144,7 @@ def train_published(
     network = McNet(factor, shares[:, valid].mean(dim=1), float(gains.mean()))
     held_out = [source.draw(JUDGED, torch.Generator().manual_seed(context.seed + 1))]
     progress = train(network, source, held_out, paper_recipe(), context)
-    level = (space.noise_left / max(1e-30, 1.0 - len(space.centre) / space.basis.shape[0])) ** 0.5
-    noise = (level * gains.sqrt()).float()
+    noise = float(space.band_noise.mean().sqrt()) * gains.sqrt().float()
     parts = (part.to(context.device) for part in (space.endmembers, space.centre, space.spread, noise))
     return Published(network, *parts), progress
 

@@ -65,6 +65,11 @@ class View:
     power_after: tuple[float, ...]
     pixels: tuple[ViewedPixel, ...]
 
+    def psnr_of(self, deviation: float) -> float:
+        """What an error of some standard deviation is in decibels, on the scale of ``consistency_psnr``."""
+        found = float(np.sqrt(np.nanmean(np.square(self.misfit))))
+        return self.consistency_psnr + 20.0 * float(np.log10(max(found, 1e-12) / max(deviation, 1e-12)))
+
 
 def look(model: SuperresolveModel, blocks: Sequence[Block]) -> View | None:
     """Look at the block with the most contrast; None where nothing is valid.

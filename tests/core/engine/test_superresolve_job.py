@@ -56,14 +56,15 @@ def fields(rows, cols, seed=0):
     """Fields of four materials, each a little shaded, and a road: reflectance, [bands, rows, columns]."""
     random = np.random.default_rng(seed)
     seeds = random.uniform((0, 0), (rows, cols), (rows * cols // 250, 2))
-    row, col = np.mgrid[:rows, :cols]
+    row, col = np.mgrid[: 2 * rows, : 2 * cols] / 2
     nearest = cKDTree(seeds).query(np.stack([row, col], axis=-1))[1]
     kind = random.integers(0, 4, len(seeds))[nearest]
     kind[np.abs(row - 0.6 * col - 20) < 2.5] = 3
     axis = np.linspace(0, 1, BANDS)
     spectra = np.stack([0.25 + 0.2 * np.sin((2 + 1.9 * k) * axis + 0.9 * k) for k in range(4)])
     shade = 1 + 0.05 * random.standard_normal(len(seeds))[nearest]
-    return np.moveaxis(spectra[kind] * shade[..., None], -1, 0)
+    cube = np.moveaxis(spectra[kind] * shade[..., None], -1, 0)
+    return cube.reshape(BANDS, rows, 2, cols, 2).mean(axis=(2, 4))  # pixels at edges are mixed
 
 
 def seen(fine, factor, axis):
@@ -242,21 +243,21 @@ def test_gaps_stay_gaps_and_do_not_bleed(scene, tmp_path):
 
 @pytest.mark.parametrize("factor", (2, 4))
 def test_tiles_leave_no_seams(tmp_path, factor):
-    coarse = observe(fields(640, 640, seed=2), 4)
+    coarse = observe(fields(288, 320, seed=2), 2)[:, :, : 640 // (2 * factor)]
     image = write(tmp_path / "image.tif", coarse)
     settings = {"count": 4}
     kept = go(job(image, tmp_path, ("model", "superresolved"), factor, settings=settings))
     whole = read(kept.outputs["superresolved"])
     (tmp_path / "tiled").mkdir()
     model = {"model": kept.outputs["model"]}
-    asked = job(image, tmp_path / "tiled", factor=factor, settings=settings, inputs=model, memory_mb=16)
+    asked = job(image, tmp_path / "tiled", factor=factor, settings=settings, inputs=model, memory_mb=40)
     tiled = read(go(asked).outputs["superresolved"])
     assert np.abs(tiled - whole).max() < 1e-3 * (whole.max() - whole.min())
 
 
 def test_a_killed_run_goes_on_and_gives_the_bytes_of_an_undisturbed_one(tmp_path):
-    image = write(tmp_path / "image.tif", observe(fields(640, 640, seed=3), 2))
-    asked = job(image, tmp_path, settings={"count": 4}, workers=1, memory_mb=64)
+    image = write(tmp_path / "image.tif", observe(fields(240, 320, seed=3), 2))
+    asked = job(image, tmp_path, settings={"count": 4}, workers=1, memory_mb=32)
     run_job(asked, PYTHON, Listener())
     target = Path(asked.outputs["superresolved"])
     undisturbed = target.read_bytes()
