@@ -338,6 +338,7 @@ def _refused(asked, words, folder):
     [
         ({"settings": {"sigma": 4.0}}, "impossible at scale factor 2"),
         ({"settings": {"mode": "quick"}}, "fast, tuned, paper"),
+        ({"settings": {"mode": "paper"}}, "months on a CPU"),
         ({"settings": {"output_bands": (40,)}}, "Band 41 cannot be written"),
         ({"settings": {"count": 30}}, "at most 24"),
         ({"tables": {"colours": "absent.csv"}}, "absent.csv"),
