@@ -81,6 +81,8 @@ class FinerRun(Runner):
             model = fitted.prepared(job.outputs, written).to(self.device)
             streamed = self._apply(source, model, len(written), preview)
             view = method.look(fitted.to(self.device), [block.to(self.device) for block in blocks])
+        for sentence in view.cautions() if view else ():
+            self.reporter.warning(sentence)
         self.lap("total", started)
         if streamed and not streamed.valid_pixels:
             raise no_valid_pixel(header)

@@ -138,7 +138,8 @@ class SuperresolveModel:
         rest = self.space.rest(block.cube[:, rows, cols], coarse[:, rows, cols])
         finer = interpolated(rest[bands], self.factor, block.valid[rows, cols].to(rest))
         reach = self.factor * REACH_CUBIC
-        return self.space.expand(fine, bands) + finer[:, reach:-reach, reach:-reach]
+        image = self.space.expand(fine, bands) + finer[:, reach:-reach, reach:-reach]
+        return torch.maximum(image, self.space.floor)
 
     def _uncertainty(self, coarse: torch.Tensor, block: Block) -> torch.Tensor:
         """Standard deviation, root mean square over the bands, [1, s rows, s columns]."""

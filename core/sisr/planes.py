@@ -33,7 +33,7 @@ LEAST_SIZE = 1e-6
 """Singular value of the spectra, over the largest, below which a direction is rounding."""
 FLOOR = 1e-6
 """Least noise variance of a band, as a share of its power: calibration is never better."""
-_TENSORS = ("basis", "endmembers", "centre", "spread", "noise", "coarse_noise", "band_noise")
+_TENSORS = ("basis", "endmembers", "centre", "spread", "noise", "coarse_noise", "band_noise", "floor")
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class PlaneSpace:
         noise: standard deviation of each coefficient's noise over its spread, at most 1, float32 [planes].
         coarse_noise: covariance of the noise of the coefficients, float64 [planes, planes].
         band_noise: noise variance of each band, float32 [bands].
+        floor: reflectance that no result goes below: 0, or the least value of an image with negative ones, float32 [].
     """
 
     basis: torch.Tensor
@@ -56,6 +57,7 @@ class PlaneSpace:
     noise: torch.Tensor
     coarse_noise: torch.Tensor
     band_noise: torch.Tensor
+    floor: torch.Tensor
 
     def project(self, cube: torch.Tensor) -> torch.Tensor:
         """Coefficients [planes, rows, columns] of a cube [bands, rows, columns]."""
@@ -125,6 +127,7 @@ def fit_planes(sample: Sample, endmembers: torch.Tensor) -> PlaneSpace:
         noise=(coarse_noise.diagonal().sqrt() / spread).clamp_max(1.0).float(),
         coarse_noise=coarse_noise,
         band_noise=noise.float(),
+        floor=sample.pixels.min().clamp_max(0.0).float(),
     )
 
 

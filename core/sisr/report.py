@@ -144,7 +144,8 @@ def _power(view: View) -> Section:
     plot = svg.line_plot(lines, "Cycles per input pixel", "Power of the brightness (dB)")
     words = (
         "How much the brightness varies at each fineness. Up to 0.5 cycles per pixel the input knows the ground, if "
-        "blurred; beyond that detail is inferred. The curve should go on falling evenly, without a bump."
+        "blurred; beyond that detail is inferred. The curve should go on falling evenly: a bump near 0.5 means that "
+        "the blur is given too wide, a dip that it is given too narrow."
     )
     return Section("Power spectra", [words], figures=[Figure("Radial mean.", svg=plot, width="whole")])
 

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 PIXELS = 4
 LARGEST_PX, LARGEST_COARSE_PX = 400, 96
 """Most rows and columns of the finer pictures, and of the input under them."""
+KNOWN_BAND, NYQUIST_BAND = (0.05, 0.25), (0.3, 0.5)
+"""Cycles per input pixel at which the input hardly blurs, and at which the blur decides."""
+MOST_EXCESS = 3.0
+"""Decibels by which power near the Nyquist frequency may exceed what lower frequencies lead to expect; with the true
+blur it is 0 to 2 on real scenes, and about 2 more for every fifth that the blur is too wide."""
+FLATTEST = -14.0
+"""Decibels per tenfold frequency; natural scenes fall by 20 and more."""
 LARGEST_BYTES = 256 * 2**20
 
 
@@ -65,6 +72,17 @@ class View:
     power_after: tuple[float, ...]
     pixels: tuple[ViewedPixel, ...]
 
+    def cautions(self) -> list[str]:
+        """What a user should not miss."""
+        fall = power_law(self.frequency, self.power_after)
+        if fall is None or (fall[0] <= FLATTEST and fall[1] <= MOST_EXCESS):
+            return []
+        return [
+            "The result varies more from pixel to pixel than its coarser structures lead to expect, as it does when "
+            "the blur is given too wide: look for rims and speckles, and if there are any, give a narrower blur (a "
+            "smaller width or a larger MTF)."
+        ]
+
     def psnr_of(self, deviation: float) -> float:
         """What an error of some standard deviation is in decibels, on the scale of ``consistency_psnr``."""
         found = float(np.sqrt(np.nanmean(np.square(self.misfit))))
@@ -100,6 +118,27 @@ def look(model: SuperresolveModel, blocks: Sequence[Block]) -> View | None:
         power_after=powers[1],
         pixels=_pixels(coarse, after, valid, model.factor),
     )
+
+
+def power_law(frequency: Sequence[float], power: Sequence[float]) -> tuple[float, float] | None:
+    """How power falls with frequency, and whether it goes on so.
+
+    Args:
+        frequency: cycles per input pixel.
+        power: in decibels.
+
+    Returns:
+        slope in decibels per tenfold frequency where the input knows the ground, and by how many decibels the power
+        near its Nyquist frequency exceeds the straight line's; None where the view is too small to tell.
+    """
+    place, level = np.log10(frequency), np.asarray(power)
+    known, near = (
+        (np.asarray(frequency) > low) & (np.asarray(frequency) < high) for low, high in (KNOWN_BAND, NYQUIST_BAND)
+    )
+    if known.sum() < 4 or near.sum() < 2:
+        return None
+    slope, offset = np.polyfit(place[known], level[known], 1)
+    return float(slope), float(np.mean(level[near] - slope * place[near] - offset))
 
 
 def _contrast(block: Block) -> float:

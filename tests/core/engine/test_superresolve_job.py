@@ -163,6 +163,12 @@ def test_four_and_eight_times_work_as_well(tmp_path):
         assert psnr(observe(found, factor), coarse) > 45
 
 
+def test_nothing_is_darker_than_black(scene, tmp_path):
+    coarse = scene[1] - 0.8 * scene[1].min(axis=(1, 2), keepdims=True)  # a dark scene: overshoot would go below 0
+    image = write(tmp_path / "dark.tif", coarse)
+    assert read(go(job(image, tmp_path)).outputs["superresolved"]).min() >= 0.0
+
+
 def test_the_grid_is_the_same_ground_in_smaller_pixels(scene, made):
     with rasterio.open(scene[2]) as coarse, rasterio.open(made[1].outputs["superresolved"]) as fine:
         assert fine.shape == (96, 120) and fine.crs == coarse.crs

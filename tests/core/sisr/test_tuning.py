@@ -71,7 +71,8 @@ def scene():
     values = planes(96, 96, count=8, seed=4)
     values = (values - values.mean(dim=(1, 2), keepdim=True)) / values.std(dim=(1, 2), keepdim=True)
     unit = torch.ones(8)
-    space = PlaneSpace(torch.eye(8), torch.eye(8)[:3], 0 * unit, unit, 0.01 * unit, 1e-4 * torch.eye(8), 1e-4 * unit)
+    noise = 0.01 * unit, 1e-4 * torch.eye(8), 1e-4 * unit
+    space = PlaneSpace(torch.eye(8), torch.eye(8)[:3], 0 * unit, unit, *noise, torch.tensor(-9.0))
     return space, Block(values, torch.ones(96, 96, dtype=torch.bool), 0)
 
 
