@@ -3,8 +3,8 @@
 
 A pixel belongs to the first leaf that covers it: to the smallest number among the leaves over it. A convex leaf covers
 one interval of each row, found in closed form. An interval is put down as two intervals of a length 2^k that overlap
-or touch, and in the end those of 2^k are handed down as twice two halves, so the cost is that of the leaves' outlines and
-of the canvas, not of the leaves' areas. All leaves are put down at once, on any device.
+or touch, and in the end those of 2^k are handed down as two of half the length each, so the cost is that of the leaves'
+outlines and of the canvas, not of the leaves' areas. All leaves are put down at once, on any device.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Leaves:
     rounded: torch.Tensor
     cut: torch.Tensor
 
-    def taken(self, which: torch.Tensor) -> Leaves:
-        """Some of the leaves in a flat order."""
-        return Leaves(*(getattr(self, field.name).flatten()[which] for field in fields(self)))
+    def flat(self) -> Leaves:
+        """All leaves in one row, [pictures * leaves]."""
+        return Leaves(*(getattr(self, field.name).flatten() for field in fields(self)))
 
     def to(self, device: torch.device) -> Leaves:
         """The same on a device."""
@@ -86,60 +86,71 @@ class Canvas:
         """Put leaves behind those already there."""
         count = leaves.row.shape[1]
         device = self._first.device
-        leaf, row = self._rows(leaves.to(device))
-        start, end = _interval(leaves.to(device).taken(leaf), row, self.width)
+        flat = leaves.to(device).flat()
+        leaf, row = self._rows(flat)
+        start, end = _interval(_bounds(flat)[leaf], row, self.width)
         seen = (end >= start).nonzero()[:, 0]
-        leaf, row, start, end = leaf[seen], row[seen], start[seen], end[seen]
-        number = self.leaves + (leaf % count)
+        leaf, row, start, end = (part.index_select(0, seen) for part in (leaf, row, start, end))
+        picture, number = leaf // count, (self.leaves + leaf % count).int()
         level = _log2(end - start + 1)
-        levels = int(_log2(torch.tensor(self.width))) + 1
+        levels = int(level.max()) + 1 if len(level) else 1
         table = torch.full((levels, *self._first.shape), NONE, dtype=torch.int32, device=device)
-        line = ((level * self.pictures + leaf // count) * self.height + row) * self.width
+        line = ((level * self.pictures + picture) * self.height + row) * self.width
         for place in (start, end + 1 - (1 << level)):
-            table.view(-1).scatter_reduce_(0, line + place, number.int(), "amin")
+            table.view(-1).scatter_reduce_(0, line + place, number, "amin")
         self._first = torch.minimum(self._first, _handed_down(table))
         self.leaves += count
 
     def _rows(self, leaves: Leaves) -> tuple[torch.Tensor, torch.Tensor]:
-        """Leaf (in flat order) and row of each of the leaves' rows that lie on the canvas."""
+        """Leaf and row of each of the leaves' rows that lie on the canvas."""
         extent = (leaves.angle.sin() * leaves.half_u).abs() + (leaves.angle.cos() * leaves.half_v).abs()
-        top = (leaves.row - extent).ceil().clamp_min(0.0).flatten().long()
-        bottom = (leaves.row + extent).floor().clamp_max(self.height - 1.0).flatten().long()
+        top = (leaves.row - extent).ceil().clamp_min(0.0).long()
+        bottom = (leaves.row + extent).floor().clamp_max(self.height - 1.0).long()
         heights = (bottom - top + 1).clamp_min(0)
         leaf = torch.repeat_interleave(heights)
         first = heights.cumsum(0) - heights
         return leaf, top[leaf] + torch.arange(len(leaf), device=leaf.device) - first[leaf]
 
 
-def _interval(leaves: Leaves, row: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """First and last column that leaves [n] cover in rows [n]; the last is before the first where none is."""
-    cos, sin, down = leaves.angle.cos(), leaves.angle.sin(), row - leaves.row
-    # u = p x + e, v = q x + f along the row
-    p, e = cos / leaves.half_u, down * sin / leaves.half_u
-    q, f = -sin / leaves.half_v, down * cos / leaves.half_v
-    square, mixed = p * p + q * q, p * e + q * f
-    under_root = mixed * mixed - square * (e * e + f * f - 1.0)
-    middle, half = -mixed / square, under_root.clamp_min(0.0).sqrt() / square
-    half = torch.where(under_root > 0.0, half, -1.0)
-    low, high = _corner_bounds(p, e, q, f, leaves.cut)
-    low = leaves.col + torch.where(leaves.rounded > 0.0, middle - half, low)
-    high = leaves.col + torch.where(leaves.rounded > 0.0, middle + half, high)
-    start = (low.clamp(-1.0, float(width)).floor() + 1.0).long()
-    end = (high.clamp(-1.0, float(width)).ceil() - 1.0).long()
-    return start, end
+def _bounds(leaves: Leaves) -> torch.Tensor:
+    """What the intervals of leaves [n] follow from, see :func:`_interval`, float32 [n, 12]."""
+    cos, sin = leaves.angle.cos(), leaves.angle.sin()
+    # d rows below the centre and x columns right of it, u = p x + e d and v = q x + f d
+    p, e = cos / leaves.half_u, sin / leaves.half_u
+    q, f = -sin / leaves.half_v, cos / leaves.half_v
+    slope, square = _not_flat(p + q), p * p + q * q
+    p_, q_ = _not_flat(p), _not_flat(q)
+    root = (p * f - q * e).square() / square.square()
+    parts = [
+        *(leaves.row, leaves.col, leaves.rounded),
+        *(-e / p_, 1.0 / p_.abs(), -f / q_, 1.0 / q_.abs()),
+        *(-(e + f) / slope, leaves.cut / slope),
+        *(-(p * e + q * f) / square, root),
+    ]
+    return torch.stack([*parts, 1.0 / square], dim=1)
 
 
-def _corner_bounds(
-    p: torch.Tensor, e: torch.Tensor, q: torch.Tensor, f: torch.Tensor, cut: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Between which x are |p x + e| < 1, |q x + f| < 1 and p x + e + q x + f < cut."""
-    slope = _not_flat(p + q)
-    edge = (cut - e - f) / slope
-    p, q = _not_flat(p), _not_flat(q)
-    low = torch.maximum(-e / p - 1.0 / p.abs(), -f / q - 1.0 / q.abs())
-    high = torch.minimum(-e / p + 1.0 / p.abs(), -f / q + 1.0 / q.abs())
-    low = torch.where(slope < 0.0, torch.maximum(low, edge), low)
-    return low, torch.where(slope > 0.0, torch.minimum(high, edge), high)
+def _interval(bounds: torch.Tensor, row: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """First and last column that leaves cover in rows [n]; the last is before the first where none is.
+
+    Args:
+        bounds: of each row's leaf, [n, 12].
+        row: the row.
+        width: columns there are.
+    """
+    centre, col, rounded, a, wide, b, broad, c, edge, middle, root, square = bounds.unbind(1)
+    down = row - centre
+    first, second, third, axis = a * down, b * down, c * down + edge, middle * down
+    low, high = torch.maximum(first - wide, second - broad), torch.minimum(first + wide, second + broad)
+    low = torch.where(edge < 0.0, torch.maximum(low, third), low)
+    high = torch.where(edge > 0.0, torch.minimum(high, third), high)
+    half = square - root * down * down
+    half = half.clamp_min(0.0).sqrt() - (half <= 0.0).float()
+    low = col + torch.where(rounded > 0.0, axis - half, low)
+    high = col + torch.where(rounded > 0.0, axis + half, high)
+    start = low.clamp(-1.0, float(width)).floor() + 1.0
+    end = high.clamp(-1.0, float(width)).ceil() - 1.0
+    return start.int(), end.int()
 
 
 def _not_flat(slope: torch.Tensor) -> torch.Tensor:

@@ -134,9 +134,9 @@ class _Drawer:
         height, width = self._shape
         low, high = (round(bound) for bound in self._bounds)
         row, col = self._whole(0, height, shape), self._whole(0, width, shape)
-        sides = [self._whole(low, high, shape) / 2.0 for _ in range(2)]
+        first, second = self._whole(low, high, shape), self._whole(low, high, shape)
         angle = torch.deg2rad(self._whole(45, 90, shape))
-        return Leaves(row, col, *sides, angle, torch.zeros(shape), torch.full(shape, 3.0))
+        return Leaves(row, col, first / 2.0, second / 2.0, angle, torch.zeros(shape), torch.full(shape, 3.0))
 
     def _shaped(self, sizes: torch.Tensor, places: torch.Tensor | None) -> Leaves:
         shape, law = tuple(sizes.shape), self._law
