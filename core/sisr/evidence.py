@@ -34,6 +34,30 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Sizes:
+    """Sizes of the leaves that a network was trained on for an image, and what they were chosen by.
+
+    Attributes:
+        smallest: smallest leaf in input pixels.
+        exponent: of the power law of their sizes.
+        lags: distances in input pixels.
+        image, leaves: variogram of the image and of leaves seen by the sensor, over their variance, at these distances.
+    """
+
+    smallest: float
+    exponent: float
+    lags: tuple[int, ...]
+    image: tuple[float, ...]
+    leaves: tuple[float, ...]
+
+    @classmethod
+    def from_mapping(cls, record: Mapping[str, Any]) -> Sizes:
+        """Rebuild from JSON."""
+        curves = {name: tuple(record[name]) for name in ("lags", "image", "leaves")}
+        return cls(float(record["smallest"]), float(record["exponent"]), **curves)
+
+
+@dataclass(frozen=True)
 class SisrEvidence:
     """How a super-resolution came about.
 
@@ -46,6 +70,7 @@ class SisrEvidence:
         network: what made the planes finer, in words.
         inflation: how many times larger errors are than what the input tells of them.
         training: (step, error of held-out pairs in standard deviations of a plane), when a network was trained.
+        sizes: of the leaves, when a network was trained on such as resemble the image.
         trial: on the image's own coarser scale, None where the image is too small for it.
         notes: sentences that a user should not miss.
     """
@@ -58,6 +83,7 @@ class SisrEvidence:
     network: str
     inflation: float = 1.0
     training: tuple[tuple[int, float], ...] = ()
+    sizes: Sizes | None = None
     trial: Trial | None = None
     notes: tuple[str, ...] = field(default=())
 
@@ -68,10 +94,11 @@ class SisrEvidence:
     @classmethod
     def from_mapping(cls, record: Mapping[str, Any]) -> SisrEvidence:
         """Rebuild from :meth:`to_mapping` after a way through JSON."""
-        trial = record["trial"]
+        trial, sizes = record["trial"], record.get("sizes")
         own = {
             "unmixing": UnmixEvidence.from_mapping(record["unmixing"]),
             "trial": None if trial is None else Trial(**trial),
+            "sizes": None if sizes is None else Sizes.from_mapping(sizes),
             "training": tuple((int(step), float(error)) for step, error in record["training"]),
             "notes": tuple(record["notes"]),
         }

@@ -15,7 +15,7 @@ from ..unmixing.method import Unmix
 from ..unmixing.model import UnmixModel
 from ..unmixing.settings import UnmixSettings
 from .block import Block
-from .evidence import SisrEvidence
+from .evidence import SisrEvidence, Sizes
 from .model import SuperresolveModel, finer_guess
 from .planes import PlaneSpace, filled, fit_planes
 from .reconstruct import LEAST_COVERAGE, fit_reconstruction, make_blur
@@ -45,6 +45,7 @@ class _Made:
     upscaler: Upscaler
     words: str
     progress: Progress | None = None
+    sizes: Sizes | None = None
 
 
 def fit(sample: Sample, blocks: Sequence[Block], settings: SuperresolveSettings, context: Context) -> SuperresolveModel:
@@ -91,9 +92,9 @@ def _tuned(
     space: PlaneSpace, unmixing: UnmixModel, blocks: Sequence[Block], settings: SuperresolveSettings, context: Context
 ) -> _Made:
     network = shipped_network(settings.factor).requires_grad_(True)
-    progress = tune(network, space, blocks, settings.psf_sigma, context)
+    progress, sizes = tune(network, space, blocks, settings.psf_sigma, context)
     words = f"the network that comes with the plugin, trained further for this image in {progress.steps[-1]} steps"
-    return _Made(Shared(network.cpu()), words, progress)
+    return _Made(Shared(network.cpu()), words, progress, sizes)
 
 
 def _published(
@@ -133,6 +134,7 @@ def _evidence(sample: Sample, unmixing: UnmixModel, space: PlaneSpace, made: _Ma
         sums_hold=sums_hold,
         network=made.words,
         training=() if progress is None else tuple(zip(progress.steps, progress.errors)),
+        sizes=made.sizes,
     )
 
 

@@ -203,12 +203,28 @@ def _planes(evidence: SisrEvidence, table: BandTable, quantity: str) -> Section:
 def _training(evidence: SisrEvidence) -> Section:
     steps, errors = zip(*evidence.training)
     line = svg.Line("held-out pairs", [float(step) for step in steps], [float(error) for error in errors])
-    plot = svg.line_plot([line], "Step", "Error (standard deviations of a plane)")
+    plot = svg.line_plot([line], "Step", "Error (standard deviations of a plane)", size=svg.HALF)
     words = (
         "The error of pairs that the network was not trained on: leaves like the image, and parts of the image made "
         "coarser once more. The state with the least error was kept."
     )
-    return Section("Training", [words], figures=[Figure("Error while training.", svg=plot, width="whole")])
+    figures = [Figure("Error while training.", svg=plot, width="half")]
+    return Section("Training", [words], figures=[*figures, *_sizes(evidence)])
+
+
+def _sizes(evidence: SisrEvidence) -> list[Figure]:
+    """How well the leaves that were drawn vary as the image does."""
+    sizes = evidence.sizes
+    if sizes is None:
+        return []
+    lags = [float(lag) for lag in sizes.lags]
+    lines = [svg.Line("image", lags, list(sizes.image)), svg.Line("leaves", lags, list(sizes.leaves))]
+    plot = svg.line_plot(lines, "Distance (input pixels)", "Variogram over variance", size=svg.HALF)
+    caption = (
+        f"How far apart pixels differ: the image, and the leaves chosen for it (sizes from {sizes.smallest:.3g} input "
+        f"pixels on, by a power law of exponent {sizes.exponent:.3g})."
+    )
+    return [Figure(caption, svg=plot, width="half")]
 
 
 def _settings(evidence: SisrEvidence, settings: SuperresolveSettings) -> tuple[tuple[str, str], ...]:

@@ -13,12 +13,13 @@ import torch
 
 from ..engine.method import Context
 from .block import Block
-from .leaves import general_law
+from .evidence import Sizes
 from .mcnet import McNet, paper_recipe
 from .network import PlaneNet
 from .pairs import PairBatch, paper_source, scene_source
 from .planes import PlaneSpace, filled
 from .reconstruct import make_blur
+from .size_law import fit_law
 from .sources import Source, Standardised
 from .training import Progress, Recipe, train
 from .upscaler import MAIN, Published
@@ -88,7 +89,9 @@ class Mixed:
         return (self._second if second else self._first).draw(count, generator)
 
 
-def tune(network: PlaneNet, space: PlaneSpace, blocks: Sequence[Block], sigma: float, context: Context) -> Progress:
+def tune(
+    network: PlaneNet, space: PlaneSpace, blocks: Sequence[Block], sigma: float, context: Context
+) -> tuple[Progress, Sizes]:
     """Train a network further for one image, in place.
 
     Args:
@@ -99,14 +102,14 @@ def tune(network: PlaneNet, space: PlaneSpace, blocks: Sequence[Block], sigma: f
         context: device, seed, progress, cancel.
 
     Returns:
-        how the error of pairs that were not trained on fell.
+        how the error of pairs that were not trained on fell, and the sizes of leaves that were drawn.
     """
     parts, masks = main_planes(space, blocks)
     noise = space.noise[:MAIN].cpu()
     planes, valid = torch.cat(parts, dim=2), torch.cat(masks, dim=1)
-    law = general_law(network.factor)
-    source: Source = Standardised(scene_source(network.factor, planes, valid, law, sigma, noise))
     generator = torch.Generator().manual_seed(context.seed + 1)
+    law, sizes = fit_law(parts, masks, network.factor, sigma, noise, generator)
+    source: Source = Standardised(scene_source(network.factor, planes, valid, law, sigma, noise))
     held_out = [source.draw(JUDGED, generator)]
     whole = [part for part, mask in zip(parts, masks) if bool(mask.all())]
     learn, judge = own_pairs(whole, network.factor, sigma, noise)
@@ -114,7 +117,7 @@ def tune(network: PlaneNet, space: PlaneSpace, blocks: Sequence[Block], sigma: f
         source = Mixed(source, learn, OWN_SHARE)
     if judge is not None:
         held_out.append(judge.draw(JUDGED, generator))
-    return train(network, source, held_out, RECIPE, context)
+    return train(network, source, held_out, RECIPE, context), sizes
 
 
 def train_published(

@@ -82,7 +82,7 @@ def test_a_training_that_makes_things_worse_leaves_the_network_as_it_was(scene, 
     monkeypatch.setattr(tuning, "RECIPE", rough)
     network = shipped_network(2).requires_grad_(True)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    progress = tune(network, space, [block], 1.0, Context(torch.device("cpu")))
+    progress, _ = tune(network, space, [block], 1.0, Context(torch.device("cpu")))
     assert progress.errors[-1] > progress.errors[0]
     for name, value in network.state_dict().items():
         torch.testing.assert_close(value, before[name])
