@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PGU-Net: image and response estimated in turns, each turn a stage of a network (Li et al. 2026, arXiv:2606.05759).
+
+A stage k = 1..K makes, with mu_k and sigma_k learned,
+
+    Z_k = Z-Net(X_k-1)                      a better guess of the image
+    X_k = solve_x(Z_k, Y, R_k-1; mu_k)      brought into line with the MSI (eq. 13)
+    P_k                                     a guess of the response
+    R_k = solve_r(X_k, Y, P_k; sigma_k)     brought into line with both images (eq. 18)
+
+:class:`PaperNet` is the published network: X in bands, R_0 random and learned, P_k = P-Net(R_k-1). :class:`RobustNet`
+starts from a response estimated from true pairs and never leaves its confidence bands (P_k = R_0), works on coordinates
+a of spectra X = E a, so that R changes only in what spectra can tell, and ends consistent with the MSI.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from .prior_networks import PNet, ZNet
+from .solvers import make_consistent, mean_grams, solve_r, solve_x
+
+PAPER_STAGES, ROBUST_STAGES = 6, 3
+WINDOW = 5
+"""Pixels along the side of the neighbourhood that attention of the robust network averages over."""
+_FIRST_WEIGHT = 0.01
+"""mu and sigma before training."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the network finds.
+
+    Attributes:
+        stages: X_1 ... X_K as coordinates (bands where there is no basis), each [batch, d, rows, columns].
+        response: R_K, [batch or 1, c, C].
+    """
+
+    stages: tuple[torch.Tensor, ...]
+    response: torch.Tensor
+
+
+class _Stage(nn.Module):
+    """Z-Net and the two penalties of one stage, kept as logarithms."""
+
+    def __init__(self, channels: int, window: int | None) -> None:
+        super().__init__()
+        self.z_net = ZNet(channels, window)
+        self.log_mu = nn.Parameter(torch.tensor(_FIRST_WEIGHT).log())
+        self.log_sigma = nn.Parameter(torch.tensor(_FIRST_WEIGHT).log())
+
+
+class Unfolding(nn.Module):
+    """What both networks share; see the module.
+
+    Args:
+        msi_bands: c.
+        channels: d, coordinates of a spectrum.
+        stages: K.
+        window: of the attention; None for the whole image.
+
+    Attributes:
+        response: R_0, [c, C].
+    """
+
+    response: torch.Tensor
+
+    def __init__(self, msi_bands: int, channels: int, stages: int, window: int | None) -> None:
+        super().__init__()
+        self.start = nn.Conv2d(msi_bands, channels, 1)
+        self.stages: Sequence[_Stage] = nn.ModuleList(  # type: ignore[assignment]
+            _Stage(channels, window) for _ in range(stages)
+        )
+
+    def forward(self, msi: torch.Tensor, response: torch.Tensor | None = None) -> Estimate:
+        """Estimate image and response.
+
+        Args:
+            msi: Y, [batch, c, rows, columns]; 8 x 8 pixels at least.
+            response: R [c, C] to be kept, such as that of the whole scene; None to estimate one for each image.
+        """
+        found = (self.response if response is None else response)[None]
+        x, images = self.start(msi), []
+        for k in range(len(self.stages)):
+            x = self.update_image(k, x, msi, found)
+            images.append(x)
+            if response is None and self.updates_response(k):
+                proposal = self.propose(k, found)
+                seen = self.in_coordinates(proposal)
+                found = self.update_response(k, proposal, *mean_grams(x.flatten(2), msi.flatten(2), seen))
+        return Estimate(tuple(images), found)
+
+    def update_image(self, k: int, x: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
+        """X_k+1 of X_k, both [batch, d, rows, columns], with R [batch or 1, c, C]."""
+        stage = self.stages[k]
+        proposal, seen = stage.z_net(x), self.in_coordinates(response)
+        return solve_x(proposal.flatten(2), msi.flatten(2), seen, stage.log_mu.exp()).reshape(proposal.shape)
+
+    def updates_response(self, k: int) -> bool:
+        """Whether R changes after this stage."""
+        return True
+
+    def propose(self, k: int, response: torch.Tensor) -> torch.Tensor:
+        """P_k+1 of R_k, [batch or 1, c, C]."""
+        raise NotImplementedError
+
+    def update_response(self, k: int, proposal: torch.Tensor, gram: torch.Tensor, misfit: torch.Tensor) -> torch.Tensor:
+        """R_k+1 from P_k+1 [batch or 1, c, C] and the mean Gram matrices of an image or of a whole scene.
+
+        Args:
+            k: the stage.
+            proposal: P_k+1.
+            gram: G of the coordinates, [batch, d, d].
+            misfit: M of the proposal, [batch, c, d]; see :func:`core.ssr.solvers.mean_grams`.
+        """
+        raise NotImplementedError
+
+    def in_coordinates(self, response: torch.Tensor) -> torch.Tensor:
+        """What the MSI sees of coordinates, R E [..., c, d]."""
+        return response
+
+    def expand(self, x: torch.Tensor) -> torch.Tensor:
+        """Bands [batch, C, rows, columns] of coordinates [batch, d, rows, columns]."""
+        return x
+
+
+class PaperNet(Unfolding):
+    """The network as published; its attention sees the whole image, so that tiles of an image differ from it.
+
+    Args:
+        hsi_bands, msi_bands: C and c.
+        stages: K.
+    """
+
+    def __init__(self, hsi_bands: int, msi_bands: int, stages: int = PAPER_STAGES) -> None:
+        super().__init__(msi_bands, hsi_bands, stages, window=None)
+        first = torch.rand(msi_bands, hsi_bands)
+        self.response = nn.Parameter(first / first.sum(dim=1, keepdim=True))
+        self.p_nets = nn.ModuleList(PNet(hsi_bands) for _ in range(stages))
+
+    def propose(self, k: int, response: torch.Tensor) -> torch.Tensor:
+        """See the base class."""
+        return self.p_nets[k](response)
+
+    def update_response(self, k: int, proposal: torch.Tensor, gram: torch.Tensor, misfit: torch.Tensor) -> torch.Tensor:
+        """See the base class; rows are never negative and sum to 1."""
+        found = torch.relu(solve_r(gram, misfit, proposal, self.stages[k].log_sigma.exp()))
+        return found / found.sum(dim=-1, keepdim=True).clamp_min(1e-6)
+
+
+class RobustNet(Unfolding):
+    """The network that is tied to what is known; before training it is the linear start, made consistent.
+
+    Args:
+        basis: E, orthonormal columns, [C, d].
+        response: R_0, gains included, [c, C].
+        low, high: between which R stays, [c, C].
+        start: X_0 = start Y + offset, [d, c], a regression of coordinates on the MSI.
+        offset: [d].
+        stages: K.
+    """
+
+    basis: torch.Tensor
+    low: torch.Tensor
+    high: torch.Tensor
+
+    def __init__(
+        self,
+        basis: torch.Tensor,
+        response: torch.Tensor,
+        low: torch.Tensor,
+        high: torch.Tensor,
+        start: torch.Tensor,
+        offset: torch.Tensor,
+        stages: int = ROBUST_STAGES,
+    ) -> None:
+        super().__init__(len(response), basis.shape[1], stages, WINDOW)
+        for name, values in (("basis", basis), ("response", response), ("low", low), ("high", high)):
+            self.register_buffer(name, values.clone())
+        with torch.no_grad():
+            self.start.weight.copy_(start[..., None, None])
+            self.start.bias.copy_(offset)  # type: ignore[union-attr]
+        for stage in self.stages:
+            stage.z_net.start_neutral()
+
+    @property
+    def reach(self) -> int:
+        """How many pixels away a pixel still has a say when the response is given: what tiles must overlap by."""
+        return sum(stage.z_net.reach or 0 for stage in self.stages)
+
+    def update_image(self, k: int, x: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
+        """See the base class; the last stage explains the MSI exactly."""
+        if k < len(self.stages) - 1:
+            return super().update_image(k, x, msi, response)
+        proposal = self.stages[k].z_net(x)
+        seen = self.in_coordinates(response)
+        return make_consistent(proposal.flatten(2), msi.flatten(2), seen).reshape(proposal.shape)
+
+    def updates_response(self, k: int) -> bool:
+        """See the base class; what comes out is consistent with the response that comes out."""
+        return k < len(self.stages) - 1
+
+    def propose(self, k: int, response: torch.Tensor) -> torch.Tensor:
+        """See the base class; always R_0, from which the bounds are counted."""
+        return self.response[None]
+
+    def update_response(self, k: int, proposal: torch.Tensor, gram: torch.Tensor, misfit: torch.Tensor) -> torch.Tensor:
+        """See the base class; the change lies in the span of the basis, then within the bounds."""
+        seen = self.in_coordinates(proposal)
+        change = solve_r(gram, misfit, seen, self.stages[k].log_sigma.exp()) - seen
+        return torch.minimum(torch.maximum(proposal + change @ self.basis.mT, self.low), self.high)
+
+    def in_coordinates(self, response: torch.Tensor) -> torch.Tensor:
+        """See the base class."""
+        return response @ self.basis
+
+    def expand(self, x: torch.Tensor) -> torch.Tensor:
+        """See the base class."""
+        return torch.einsum("cd,bdij->bcij", self.basis, x)
