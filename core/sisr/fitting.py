@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ..engine.method import Context, Sample
-from ..errors import InputError
+from ..fusion.noise import noise_variance
 from ..unmixing.abundances import make_solver
 from ..unmixing.method import Unmix
 from ..unmixing.model import UnmixModel
@@ -29,6 +29,7 @@ from .upscaler import Shared, Upscaler
 
 PAPER_COUNT = 6
 """Endmembers of the published method, for every scene."""
+FEW_BANDS = 16
 PIXELS_OF_SUMS = 5000
 SUM_TOLERANCE, SUM_SHARE = 0.05, 0.9
 """Abundances sum to one in a scene when those of this share of its pixels do, within the tolerance."""
@@ -53,7 +54,7 @@ def fit(sample: Sample, blocks: Sequence[Block], settings: SuperresolveSettings,
 
     Args:
         sample: pixels of the whole image.
-        blocks: parts spread over it.
+        blocks: parts spread over it, each with valid pixels in its core.
         settings: the settings.
         context: device, seed, progress, cancel.
 
@@ -61,12 +62,8 @@ def fit(sample: Sample, blocks: Sequence[Block], settings: SuperresolveSettings,
         InputError: the sample cannot be used.
     """
     unmixing = Unmix().fit(sample, _unmixing(settings), _part(context, 0.0, TRAINING[0]))
-    space = fit_planes(sample, unmixing.endmembers)
-    on_device = [block.to(context.device) for block in blocks if bool(block.valid.any())]
-    if not on_device:
-        raise InputError(
-            "The image is nodata nearly everywhere: nothing could be looked at closely, so cut out the part with data."
-        )
+    space = fit_planes(sample, unmixing.endmembers, _quiet_noise(blocks) if len(sample.table) < FEW_BANDS else None)
+    on_device = [block.to(context.device) for block in blocks]
     there = space.to(context.device)
     made = _MAKERS[settings.mode](there, unmixing, on_device, settings, _part(context, *TRAINING))
     misfit, usual = _misfits(there, made.upscaler.to(context.device), settings, on_device, context)
@@ -80,6 +77,11 @@ def fit(sample: Sample, blocks: Sequence[Block], settings: SuperresolveSettings,
     inflation = UNTRIED if trial is None else trial.result / max(trial.said, 1e-12)
     context.on_progress(1.0)
     return model(replace(evidence, trial=trial, inflation=inflation))
+
+
+def _quiet_noise(blocks: Sequence[Block]) -> torch.Tensor:
+    """Noise variance of each band in the quietest parts of blocks; few bands do not predict one another."""
+    return torch.stack([noise_variance(block.cube, block.valid) for block in blocks]).amax(dim=0)
 
 
 def _shipped(

@@ -31,7 +31,7 @@ PIXELS = 40_000
 """As many tell the statistics of planes well enough."""
 LEAST_SIZE = 1e-6
 """Singular value of the spectra, over the largest, below which a direction is rounding."""
-FLOOR = 1e-6
+FLOOR = 1e-5
 """Least noise variance of a band, as a share of its power: calibration is never better."""
 _TENSORS = ("basis", "endmembers", "centre", "spread", "noise", "coarse_noise", "band_noise", "floor")
 
@@ -102,16 +102,20 @@ class PlaneSpace:
         return cls(**{name: tensors[name] for name in _TENSORS})
 
 
-def fit_planes(sample: Sample, endmembers: torch.Tensor) -> PlaneSpace:
+def fit_planes(sample: Sample, endmembers: torch.Tensor, most_noise: torch.Tensor | None = None) -> PlaneSpace:
     """Find the planes of a scene.
 
     Args:
         sample: pixels and moments.
         endmembers: S^T, float32 [endmembers, bands].
+        most_noise: noise variance of each band at most, [bands], where something is known about it.
     """
     endmembers = endmembers.cpu()
     pixels = sample.pixels[:: -(-len(sample.pixels) // PIXELS)].T.contiguous()
     noise = _band_noise(sample)
+    if most_noise is not None:
+        noise = torch.minimum(noise, most_noise.double().cpu())
+    noise = torch.maximum(noise, FLOOR * sample.moments.correlation.diagonal()).clamp_min(1e-18)
     left = pixels - endmembers.T @ make_solver(endmembers, UnmixSettings(model="nnls"))(pixels)
     span = _span(torch.cat([endmembers.double(), main_components(left, len(endmembers)).T]))
     seen = span.T @ pixels.double()
@@ -175,7 +179,5 @@ def _span(spectra: torch.Tensor) -> torch.Tensor:
 
 def _band_noise(sample: Sample) -> torch.Tensor:
     """Noise variance of each band, float64 [bands]: what the other bands do not predict."""
-    bands, count = len(sample.table), sample.moments.count
-    taken = min(bands / max(count, 1), 0.9)  # share of the noise that the regression itself explains
-    variance = noise_variance(sample.moments.correlation) / (1.0 - taken)
-    return torch.maximum(variance, FLOOR * sample.moments.correlation.diagonal()).clamp_min(1e-18)
+    taken = min(len(sample.table) / max(sample.moments.count, 1), 0.9)  # what the regression explains of the noise
+    return noise_variance(sample.moments.correlation) / (1.0 - taken)

@@ -20,7 +20,7 @@ from .pairs import PairBatch, paper_source, scene_source
 from .planes import PlaneSpace, filled
 from .reconstruct import make_blur
 from .size_law import fit_law
-from .sources import Source, Standardised
+from .sources import Grained, Source, Standardised
 from .training import Progress, Recipe, train
 from .upscaler import MAIN, Published
 
@@ -109,7 +109,7 @@ def tune(
     planes, valid = torch.cat(parts, dim=2), torch.cat(masks, dim=1)
     generator = torch.Generator().manual_seed(context.seed + 1)
     law, sizes = fit_law(parts, masks, network.factor, sigma, noise, generator)
-    source: Source = Standardised(scene_source(network.factor, planes, valid, law, sigma, noise))
+    source: Source = Standardised(Grained(scene_source(network.factor, planes, valid, law, sigma, noise)))
     held_out = [source.draw(JUDGED, generator)]
     whole = [part for part, mask in zip(parts, masks) if bool(mask.all())]
     learn, judge = own_pairs(whole, network.factor, sigma, noise)
