@@ -26,6 +26,8 @@ from .summary import QuickLook
 SAMPLE_PIXELS = 200_000
 LABELLED_PIXELS = 20_000
 """Most pixels kept per labelled class."""
+FARTHEST = 1e6
+"""By how many times a pixel's largest number may exceed the usual one; no light varies that much."""
 
 
 def draw_sample(
@@ -43,7 +45,7 @@ def draw_sample(
     in proportion to its size, and the pixels at the rim of its data cloud.
 
     Raises:
-        InputError: no pixel is valid in all used bands.
+        InputError: no pixel is valid in all used bands, or some are far beyond the others.
     """
     total = source.header.grid.width * source.header.grid.height
     complete = total <= SAMPLE_PIXELS
@@ -73,9 +75,11 @@ def draw_sample(
     if valid_pixels == 0:
         raise no_valid_pixel(source.header)
     drawn = torch.cat(pixels)
+    extremes = pool.pixels() if with_rim and not complete else drawn
+    _check_numbers(drawn, extremes, source.header)
     return Sample(
         pixels=drawn,
-        extremes=pool.pixels() if with_rim and not complete else drawn,
+        extremes=extremes,
         moments=_moments(drawn),
         table=table,
         valid_pixels=valid_pixels,
@@ -91,6 +95,17 @@ def no_valid_pixel(header: RasterHeader) -> InputError:
         f"No pixel of {header.path} is valid in all used bands: choose other bands under 'Bands', or check the file's "
         "nodata value."
     )
+
+
+def _check_numbers(drawn: torch.Tensor, extremes: torch.Tensor, header: RasterHeader) -> None:
+    """Refuse numbers that are no measurements: one such pixel would outweigh all others."""
+    usual = float(drawn.abs().amax(dim=1).median())
+    worst = extremes.abs().max()
+    if usual > 0.0 and float(worst) > FARTHEST * usual:
+        raise InputError(
+            f"Pixels of {header.path} reach {float(worst):.3g} where {usual:.3g} is usual, so they cannot be "
+            "measurements: declare that value as the file's nodata value, or set those pixels to it."
+        )
 
 
 def sample_of_tables(

@@ -369,6 +369,16 @@ def test_a_constant_image_is_refused(tmp_path):
     _refused(job(image, tmp_path), "constant", tmp_path)
 
 
+def test_numbers_that_are_no_measurements_are_refused(scene, tmp_path):
+    cube = scene[1].astype("float32")
+    cube[:, 30, 30] = -np.finfo("float32").max  # nodata that the file does not declare
+    with rasterio.open(
+        tmp_path / "image.tif", "w", driver="GTiff", dtype="float32", count=BANDS, height=48, width=60
+    ) as file:
+        file.write(cube)
+    _refused(job(str(tmp_path / "image.tif"), tmp_path), "declare that value", tmp_path)
+
+
 def test_an_image_without_a_valid_pixel_is_refused(scene, tmp_path):
     image = write(tmp_path / "empty.tif", scene[1], (slice(None), slice(None)))
     with pytest.raises(InputError):
