@@ -220,6 +220,13 @@ def test_some_bands_are_the_same_as_in_the_whole(made, tmp_path):
     np.testing.assert_allclose(some, whole[[4, 20]], atol=1e-6)
 
 
+def test_four_bands_are_enough(scene, tmp_path):
+    truth, coarse, image = scene
+    chosen = [1, 8, 15, 22]
+    found = read(go(job(image, tmp_path, bands=tuple(chosen))).outputs["superresolved"])
+    assert psnr(found, truth[chosen]) > psnr(cubic(coarse[chosen], 2), truth[chosen]) + 1.2
+
+
 def test_given_endmembers_are_used(scene, made, tmp_path):
     table = made[1].outputs["endmembers"]
     result = go(job(scene[2], tmp_path, tables={"endmembers": table}))
