@@ -118,7 +118,10 @@ class FinerRun(Runner):
             model = load_model(path, method)
             check_compatible(model, table)
             method.check_model(model, settings)
-            self.reporter.message(f"The fitted model {path.name} is used as it is.")
+            self.reporter.message(
+                f"The fitted model {path.name} is used as it is, with the endmembers, the blur and the mode "
+                f"({model.settings.mode}) that it was fitted with."
+            )
             return model
         if self.journal is not None and self.journal.model_path.is_file():
             with suppress(InputError):  # damaged, as by a power cut: the same fit follows again

@@ -47,6 +47,9 @@ class SuperresolveSettings:
             raise InputError(f"{self.mode!r} is no known mode: choose one of {', '.join(MODES)}.")
         if self.count is not None and not (type(self.count) is int and 2 <= self.count <= MAX_COUNT):
             raise InputError(f"The number of endmembers must be from 2 to {MAX_COUNT}, not {self.count!r}.")
+        bands = self.output_bands
+        if bands is not None and not (isinstance(bands, tuple) and bands and all(type(band) is int for band in bands)):
+            raise InputError(f"output_bands must be a list of band numbers counted from 0, not {bands!r}.")
         if self.sigma is not None and self.mtf is not None:
             raise InputError("Give either the width of the blur or the MTF, not both: each follows from the other.")
         if self.mtf is not None and not 0.0 < self.mtf < 1.0:
@@ -84,7 +87,7 @@ class SuperresolveSettings:
             if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
                 raise InputError(f"{name} must be a number, not {value!r}.")
         bands = settings.get("output_bands")
-        return cls(**{**settings, "output_bands": None if bands is None else tuple(bands)})
+        return cls(**{**settings, "output_bands": tuple(bands) if isinstance(bands, (list, tuple)) else bands})
 
     def to_mapping(self) -> dict[str, Any]:
         """The settings as a job holds them."""

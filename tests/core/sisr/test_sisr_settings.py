@@ -44,6 +44,9 @@ def test_the_usual_blur_is_an_mtf_of_about_three_tenths():
         ({"sigma": math.nan}, "impossible"),
         ({"sigma": "wide"}, "must be a number"),
         ({"count": 1}, "from 2 to"),
+        ({"output_bands": []}, "list of band numbers"),
+        ({"output_bands": ["red"]}, "list of band numbers"),
+        ({"output_bands": 3}, "list of band numbers"),
         ({"shine": 1}, "no setting 'shine'"),
     ],
 )
