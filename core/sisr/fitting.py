@@ -95,8 +95,9 @@ def _tuned(
 ) -> _Made:
     network = shipped_network(settings.factor).requires_grad_(True)
     progress, sizes = tune(network, space, blocks, settings.psf_sigma, context)
-    words = f"the network that comes with the plugin, trained further for this image in {progress.steps[-1]} steps"
-    return _Made(Shared(network.cpu()), words, progress, sizes)
+    steps = progress.steps[-1]
+    words = f"the network that comes with the plugin, trained further for this image in {steps} steps, in eight views"
+    return _Made(Shared(network.cpu(), turned=True), words, progress, sizes)
 
 
 def _published(

@@ -143,10 +143,9 @@ class SuperresolveModel:
 
     def _uncertainty(self, coarse: torch.Tensor, block: Block) -> torch.Tensor:
         """Standard deviation, root mean square over the bands, [1, s rows, s columns]."""
-        sigma = self.settings.psf_sigma
+        sigma, upscaler = self.settings.psf_sigma, self.upscaler.straight()
         guesses = [
-            self._inner(finer_guess(self.space, self.upscaler, coarse.flip(axes), sigma).flip(axes), block)
-            for axes in FLIPS
+            self._inner(finer_guess(self.space, upscaler, coarse.flip(axes), sigma).flip(axes), block) for axes in FLIPS
         ]
         local = contrast(coarse, block.valid)
         spread = spread_out(self.reconstruction.variance, local, self.usual_contrast, block.valid, self.factor)
