@@ -76,23 +76,33 @@ class Unfolding(nn.Module):
             _Stage(channels, window) for _ in range(stages)
         )
 
-    def forward(self, msi: torch.Tensor, response: torch.Tensor | None = None) -> Estimate:
-        """Estimate image and response.
+    def forward(self, msi: torch.Tensor) -> Estimate:
+        """Estimate each image and its response.
 
         Args:
             msi: Y, [batch, c, rows, columns]; 8 x 8 pixels at least.
-            response: R [c, C] to be kept, such as that of the whole scene; None to estimate one for each image.
         """
-        found = (self.response if response is None else response)[None]
-        x, images = self.start(msi), []
+        found, x, images = self.response[None], self.start(msi), []
         for k in range(len(self.stages)):
             x = self.update_image(k, x, msi, found)
             images.append(x)
-            if response is None and self.updates_response(k):
+            if self.updates_response(k):
                 proposal = self.propose(k, found)
-                seen = self.in_coordinates(proposal)
-                found = self.update_response(k, proposal, *mean_grams(x.flatten(2), msi.flatten(2), seen))
+                grams = mean_grams(x.flatten(2), msi.flatten(2), self.in_coordinates(proposal))
+                found = self.update_response(k, proposal, *grams)
         return Estimate(tuple(images), found)
+
+    def unfold(self, msi: torch.Tensor, responses: Sequence[torch.Tensor]) -> torch.Tensor:
+        """X after as many stages as there are responses, [batch, d, rows, columns].
+
+        Args:
+            msi: Y, [batch, c, rows, columns].
+            responses: R_0, R_1 ... of the whole scene (:mod:`core.ssr.scene`), each [1, c, C].
+        """
+        x = self.start(msi)
+        for k, response in enumerate(responses):
+            x = self.update_image(k, x, msi, response)
+        return x
 
     def update_image(self, k: int, x: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
         """X_k+1 of X_k, both [batch, d, rows, columns], with R [batch or 1, c, C]."""

@@ -96,10 +96,10 @@ def test_tiles_agree_with_the_whole_image_under_a_common_response():
     network = robust(basis, r, stages=2)
     for parameter in network.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
-    whole = network(y, r).stages[-1]
-    reach, half = network.reach, 48
-    left = network(y[..., : half + reach], r).stages[-1][..., :half]
-    right = network(y[..., half - reach :], r).stages[-1][..., reach:]
+    common, reach, half = (r[None], r[None] * 1.1), network.reach, 48
+    whole = network.unfold(y, common)
+    left = network.unfold(y[..., : half + reach], common)[..., :half]
+    right = network.unfold(y[..., half - reach :], common)[..., reach:]
     torch.testing.assert_close(torch.cat([left, right], dim=-1), whole, rtol=0, atol=1e-4)
 
 
