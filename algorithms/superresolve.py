@@ -18,7 +18,7 @@ from ..core.bands import choose_bands
 from ..core.engine.job import Job
 from ..core.raster.spectra_files import read_spectra
 from ..core.sisr.check import check_superresolve, written_bands
-from ..core.sisr.settings import FACTORS, LEAST_SIGMA, MODES, MOST_SIGMA, SuperresolveSettings
+from ..core.sisr.settings import FACTORS, LEAST_SIGMA, MODES, MOST_SIGMA, USUAL_SIGMA, SuperresolveSettings
 from ..core.unmixing.settings import MAX_COUNT
 from . import pair_parameters as pair
 from . import parameters as shared
@@ -94,8 +94,8 @@ class SuperresolveAlgorithm(PairAlgorithm):
                 tr("The blur"),
                 tr(
                     "How much a sensor blurs decides what can be made sharp, so give it if you know it: as the width "
-                    "of the blur or as the MTF. If not, the usual value is taken, which fits most sensors. Too wide a "
-                    "blur gives rims along edges; if you see them, give a smaller one."
+                    "of the blur or as the MTF. If not, a cautious value is taken that sharpens a little less. Too "
+                    "wide a blur gives rims along edges; if you see them, give a smaller one."
                 ),
             ),
             (
@@ -227,16 +227,16 @@ def _sigma() -> QgsProcessingParameterNumber:
     text = tr(
         "How far the sensor spreads the light of a point: the standard deviation of its point spread function, taken "
         "as a Gaussian, in pixels of the result, from {low} to {high} times the scale factor. Empty means: by the MTF "
-        "if that is given, otherwise half the scale factor."
-    ).format(low=LEAST_SIGMA, high=MOST_SIGMA)
+        "if that is given, otherwise {usual} times the scale factor."
+    ).format(low=LEAST_SIGMA, high=MOST_SIGMA, usual=USUAL_SIGMA)
     return pair.real_number("PSF_SIGMA", tr("Width of the blur (output pixels)"), 0.01, 10.0, text)
 
 
 def _mtf() -> QgsProcessingParameterNumber:
     text = tr(
         "Another way to say how much the sensor blurs, as data sheets do: what is left of the contrast of the finest "
-        "stripes that the image can show (modulation transfer function at the Nyquist frequency). 0.3 is usual and "
-        "what is assumed when both are empty; 0.15 is a soft image."
+        "stripes that the image can show (modulation transfer function at the Nyquist frequency). 0.3 is usual for raw "
+        "images, 0.15 is a soft image; when both are empty a cautious 0.45 is assumed."
     )
     return pair.real_number("MTF", tr("MTF at Nyquist"), 0.0001, 0.9999, text)
 
