@@ -70,6 +70,7 @@ class SisrEvidence:
         network: what made the planes finer, in words.
         inflation: how many times larger errors are than what the input tells of them.
         training: (step, error of held-out pairs in standard deviations of a plane), when a network was trained.
+        narrowed: the blur that was asked for and the narrower one that was taken, in pixels of the result.
         sizes: of the leaves, when a network was trained on such as resemble the image.
         trial: on the image's own coarser scale, None where the image is too small for it.
         notes: sentences that a user should not miss.
@@ -83,6 +84,7 @@ class SisrEvidence:
     network: str
     inflation: float = 1.0
     training: tuple[tuple[int, float], ...] = ()
+    narrowed: tuple[float, float] | None = None
     sizes: Sizes | None = None
     trial: Trial | None = None
     notes: tuple[str, ...] = field(default=())
@@ -94,10 +96,11 @@ class SisrEvidence:
     @classmethod
     def from_mapping(cls, record: Mapping[str, Any]) -> SisrEvidence:
         """Rebuild from :meth:`to_mapping` after a way through JSON."""
-        trial, sizes = record["trial"], record.get("sizes")
+        trial, sizes, narrowed = record["trial"], record.get("sizes"), record.get("narrowed")
         own = {
             "unmixing": UnmixEvidence.from_mapping(record["unmixing"]),
             "trial": None if trial is None else Trial(**trial),
+            "narrowed": None if narrowed is None else (float(narrowed[0]), float(narrowed[1])),
             "sizes": None if sizes is None else Sizes.from_mapping(sizes),
             "training": tuple((int(step), float(error)) for step, error in record["training"]),
             "notes": tuple(record["notes"]),
@@ -106,4 +109,15 @@ class SisrEvidence:
 
     def cautions(self) -> list[str]:
         """Sentences for the log and the report alike."""
-        return [*self.unmixing.cautions(), *self.notes]
+        return [*self.unmixing.cautions(), *self.own_cautions()]
+
+    def own_cautions(self) -> list[str]:
+        """Those that are not about the unmixing."""
+        if self.narrowed is None:
+            return list(self.notes)
+        asked, taken = self.narrowed
+        sentence = (
+            f"The image cannot have been blurred by a sigma of {asked:.3g} output pixels, for nothing finer would give "
+            f"it again: {taken:.3g} output pixels are taken instead."
+        )
+        return [sentence, *self.notes]

@@ -14,12 +14,13 @@ from ..unmixing.abundances import make_solver
 from ..unmixing.method import Unmix
 from ..unmixing.model import UnmixModel
 from ..unmixing.settings import UnmixSettings
+from .agreement import see
 from .block import Block
 from .evidence import SisrEvidence, Sizes
 from .model import SuperresolveModel, finer_guess
 from .planes import PlaneSpace, filled, fit_planes
 from .reconstruct import LEAST_COVERAGE, fit_reconstruction, make_blur
-from .settings import SuperresolveSettings
+from .settings import LEAST_SIGMA, SuperresolveSettings
 from .shipped import shipped_network
 from .training import Progress
 from .trial import on_own_scale
@@ -35,6 +36,11 @@ SUM_TOLERANCE, SUM_SHARE = 0.05, 0.9
 """Abundances sum to one in a scene when those of this share of its pixels do, within the tolerance."""
 UNTRIED = 4.0
 """How many times larger errors are than what the input tells of them, where the image is too small to measure it."""
+AGREES_DB, NEAR_NOISE_DB = 50.0, 1.5
+"""PSNR between input and re-degraded result that is good enough; or this much below that of the noise alone."""
+AGREEMENT_PX = 48
+NARROWER, MOST_BLURS = 0.9, 7
+"""Steps by which the blur is narrowed."""
 TRAINING = 0.1, 0.9
 """Share of a fit's progress at which training begins and ends."""
 
@@ -66,17 +72,45 @@ def fit(sample: Sample, blocks: Sequence[Block], settings: SuperresolveSettings,
     on_device = [block.to(context.device) for block in blocks]
     there = space.to(context.device)
     made = _MAKERS[settings.mode](there, unmixing, on_device, settings, _part(context, *TRAINING))
-    misfit, usual = _misfits(there, made.upscaler.to(context.device), settings, on_device, context)
-    reconstruction = fit_reconstruction(settings.factor, settings.psf_sigma, misfit, space.coarse_noise)
     evidence = _evidence(sample, unmixing, space, made)
 
-    def model(evidence: SisrEvidence) -> SuperresolveModel:
+    def model(settings: SuperresolveSettings) -> SuperresolveModel:
+        misfit, usual = _misfits(there, made.upscaler.to(context.device), settings, on_device, context)
+        reconstruction = fit_reconstruction(settings.factor, settings.psf_sigma, misfit, space.coarse_noise)
         return SuperresolveModel(sample.table, space, made.upscaler, reconstruction, settings, evidence, usual)
 
-    trial = on_own_scale(model(evidence).to(context.device), on_device)
+    found = _agreeing(model, settings, on_device, context)
+    if found.settings != settings:
+        evidence = replace(evidence, narrowed=(settings.psf_sigma, found.settings.psf_sigma))
+    for sentence in evidence.own_cautions():
+        context.on_warning(sentence)
+    trial = on_own_scale(found.to(context.device), on_device)
     inflation = UNTRIED if trial is None else trial.result / max(trial.said, 1e-12)
     context.on_progress(1.0)
-    return model(replace(evidence, trial=trial, inflation=inflation))
+    return found.with_evidence(replace(evidence, trial=trial, inflation=inflation))
+
+
+def _agreeing(
+    model: Callable[[SuperresolveSettings], SuperresolveModel],
+    settings: SuperresolveSettings,
+    blocks: Sequence[Block],
+    context: Context,
+) -> SuperresolveModel:
+    """The model of the widest blur, up to the one asked for, by which the image can have come about.
+
+    No image that is not negative gives the input again when seen through a blur much wider than the true one; it would
+    only get rims and speckles. Should none agree, the one that comes closest is taken.
+    """
+    tried: list[tuple[float, SuperresolveModel]] = []
+    sigma = settings.psf_sigma
+    while sigma >= LEAST_SIGMA * settings.factor and len(tried) < MOST_BLURS:
+        candidate = model(settings if not tried else replace(settings, sigma=sigma, mtf=None))
+        seen = see(candidate.to(context.device), blocks, AGREEMENT_PX)
+        if seen is None or not seen.psnr < min(AGREES_DB, seen.psnr_of(candidate.evidence.noise) - NEAR_NOISE_DB):
+            return candidate
+        tried.append((seen.psnr, candidate))
+        sigma *= NARROWER
+    return max(tried, key=lambda pair: pair[0])[1]
 
 
 def _quiet_noise(blocks: Sequence[Block]) -> torch.Tensor:

@@ -100,6 +100,10 @@ class SuperresolveModel:
         """The same model, computing only some outputs and bands."""
         return self._with(wanted=wanted, written=written)
 
+    def with_evidence(self, evidence: SisrEvidence) -> SuperresolveModel:
+        """The same model with another account of how it came about."""
+        return self._with(evidence=evidence)
+
     def to(self, device: torch.device) -> SuperresolveModel:
         """The same model on a device."""
         return self._with(
@@ -207,6 +211,7 @@ class SuperresolveModel:
             "space": self.space,
             "upscaler": self.upscaler,
             "reconstruction": self.reconstruction,
+            "evidence": self.evidence,
             "wanted": tuple(self.outputs),
             "written": self.written,
             **changes,
@@ -217,7 +222,7 @@ class SuperresolveModel:
             parts["upscaler"],
             parts["reconstruction"],
             self.settings,
-            self.evidence,
+            parts["evidence"],
             self.usual_contrast,
             parts["wanted"],
             parts["written"],

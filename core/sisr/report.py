@@ -230,11 +230,16 @@ def _sizes(evidence: SisrEvidence) -> list[Figure]:
 def _settings(evidence: SisrEvidence, settings: SuperresolveSettings) -> tuple[tuple[str, str], ...]:
     mtf = np.exp(-((np.pi * settings.psf_sigma / settings.factor) ** 2) / 2)
     blur = f"Gaussian, sigma {settings.psf_sigma:.3g} output pixels, MTF {mtf:.2g} at the input's Nyquist frequency"
-    given = settings.sigma is not None or settings.mtf is not None
+    if evidence.narrowed is not None:
+        source = f"narrowed from {evidence.narrowed[0]:.3g} so that the image comes out again"
+    elif settings.sigma is None and settings.mtf is None:
+        source = "the usual one, as none was given"
+    else:
+        source = "as given"
     return (
         ("Mode", settings.mode),
         ("Planes made finer by", evidence.network),
-        ("Blur", f"{blur}; {'as given' if given else 'the usual one, as none was given'}"),
+        ("Blur", f"{blur}; {source}"),
         ("Noise of the input", f"{evidence.noise:.2g} (standard deviation)"),
         ("Abundances", "not negative, sum to one" if evidence.sums_hold else "not negative"),
     )

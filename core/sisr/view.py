@@ -4,23 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..bands import rgb_bands
-from .model import IMAGE, SuperresolveModel
-from .reconstruct import LEAST_COVERAGE, make_blur
+from .agreement import decibels_between, see
+from .model import SuperresolveModel
 from .upscaler import interpolated
 
 if TYPE_CHECKING:
     from .block import Block
 
 PIXELS = 4
-LARGEST_PX, LARGEST_COARSE_PX = 400, 96
-"""Most rows and columns of the finer pictures, and of the input under them."""
+LARGEST_COARSE_PX = 96
+"""Most rows and columns of the input that are shown."""
 KNOWN_BAND, NYQUIST_BAND = (0.05, 0.25), (0.3, 0.5)
 """Cycles per input pixel at which the input hardly blurs, and at which the blur decides."""
 MOST_EXCESS = 3.0
@@ -28,7 +28,6 @@ MOST_EXCESS = 3.0
 blur it is 0 to 2 on real scenes, and about 2 more for every fifth that the blur is too wide."""
 FLATTEST = -14.0
 """Decibels per tenfold frequency; natural scenes fall by 20 and more."""
-LARGEST_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -85,8 +84,7 @@ class View:
 
     def psnr_of(self, deviation: float) -> float:
         """What an error of some standard deviation is in decibels, on the scale of ``consistency_psnr``."""
-        found = float(np.sqrt(np.nanmean(np.square(self.misfit))))
-        return self.consistency_psnr + 20.0 * float(np.log10(max(found, 1e-12) / max(deviation, 1e-12)))
+        return self.consistency_psnr + decibels_between(self.misfit, deviation)
 
 
 def look(model: SuperresolveModel, blocks: Sequence[Block]) -> View | None:
@@ -96,23 +94,19 @@ def look(model: SuperresolveModel, blocks: Sequence[Block]) -> View | None:
         model: fitted, on the device of the blocks.
         blocks: to choose from.
     """
-    contrasts = [_contrast(block) for block in blocks]
-    if not contrasts or max(contrasts) == 0.0:
+    seen = see(model, blocks, LARGEST_COARSE_PX)
+    if seen is None:
         return None
-    block = _cropped(blocks[int(np.argmax(contrasts))], model)
-    rows, cols = block.core
-    coarse, valid = block.cube[:, rows, cols], block.valid[rows, cols]
-    after = model.prepared((IMAGE,)).apply(block)[IMAGE]
+    coarse, valid, after = seen.coarse, seen.valid, seen.after
     cubic = interpolated(coarse, model.factor, valid.to(coarse))
-    misfit, psnr = _consistency(after, coarse, valid, model)
     frequency, powers = _spectra([cubic, after], model.factor)
     pictures = _pictures(coarse, cubic, after, valid, rgb_bands(model.table), model.factor)
     return View(
         before=pictures[0],
         cubic=pictures[1],
         after=pictures[2],
-        misfit=misfit,
-        consistency_psnr=psnr,
+        misfit=seen.misfit.cpu().numpy(),
+        consistency_psnr=seen.psnr,
         frequency=frequency,
         power_cubic=powers[0],
         power_after=powers[1],
@@ -139,37 +133,6 @@ def power_law(frequency: Sequence[float], power: Sequence[float]) -> tuple[float
         return None
     slope, offset = np.polyfit(place[known], level[known], 1)
     return float(slope), float(np.mean(level[near] - slope * place[near] - offset))
-
-
-def _contrast(block: Block) -> float:
-    rows, cols = block.core
-    seen = block.cube[len(block.cube) // 2, rows, cols][block.valid[rows, cols]]
-    return float(seen.std()) * float(block.valid[rows, cols].float().mean()) if len(seen) > 1 else 0.0
-
-
-def _cropped(block: Block, model: SuperresolveModel) -> Block:
-    """The middle of a block whose finer version is too large for a picture."""
-    rows, cols = block.core
-    shape = rows.stop - rows.start, cols.stop - cols.start
-    side = min(LARGEST_PX, int((LARGEST_BYTES / 4 / len(block.cube)) ** 0.5))
-    largest = min(side // model.factor, LARGEST_COARSE_PX)
-    row, col = ((size - min(size, largest)) // 2 for size in shape)
-    extent = [slice(at, size - at + 2 * block.margin) for at, size in ((row, shape[0]), (col, shape[1]))]
-    return replace(block, cube=block.cube[:, extent[0], extent[1]], valid=block.valid[extent[0], extent[1]])
-
-
-def _consistency(
-    after: torch.Tensor, coarse: torch.Tensor, valid: torch.Tensor, model: SuperresolveModel
-) -> tuple[np.ndarray, float]:
-    """How far the result, seen through the blur, is from the input."""
-    blur = make_blur(model.factor, model.settings.psf_sigma, valid.shape, coarse.device)
-    square = (blur(after) - coarse).square().mean(dim=0)
-    usable = valid & (blur.coverage > LEAST_COVERAGE)
-    if not bool(usable.any()):
-        return np.full(valid.shape, np.nan, dtype=np.float32), float("nan")
-    peak = float(np.quantile(coarse[:, valid].cpu().numpy(), 0.999))
-    psnr = 10.0 * np.log10(max(peak, 1e-12) ** 2 / max(float(square[usable].mean()), 1e-20))
-    return torch.where(usable, square.sqrt(), torch.nan).cpu().numpy(), float(psnr)
 
 
 def _spectra(cubes: Sequence[torch.Tensor], factor: int) -> tuple[tuple[float, ...], list[tuple[float, ...]]]:

@@ -163,6 +163,14 @@ def test_four_and_eight_times_work_as_well(tmp_path):
         assert psnr(observe(found, factor), coarse) > 45
 
 
+def test_a_blur_that_cannot_be_is_narrowed_and_said(scene, tmp_path):
+    truth, coarse, image = scene
+    result = go(job(image, tmp_path, ("superresolved", "result"), settings={"sigma": 2.0 * SIGMA[2]}))
+    assert result.numbers["psf_sigma"] < 1.7 * SIGMA[2]
+    assert any("cannot have been blurred" in text for text in result.details["warnings"])
+    assert psnr(read(result.outputs["superresolved"]), truth) > psnr(cubic(coarse, 2), truth)
+
+
 def test_nothing_is_darker_than_black(scene, tmp_path):
     coarse = scene[1] - 0.8 * scene[1].min(axis=(1, 2), keepdims=True)  # a dark scene: overshoot would go below 0
     image = write(tmp_path / "dark.tif", coarse)
