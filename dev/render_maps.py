@@ -3,6 +3,7 @@
 
 ``render_maps.py unmix OUT.png IMAGE ABUNDANCES ERROR CLASSES``
 ``render_maps.py fusion OUT.png COARSE FINE FUSED UNCERTAINTY [REFERENCE ERRORS]``
+``render_maps.py finer OUT.png IMAGE FINER [REFERENCE]``
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from dataclasses import dataclass
 
 from osgeo import gdal
 from qgis.core import (
+    Qgis,
     QgsApplication,
     QgsColorRamp,
     QgsMapRendererSequentialJob,
     QgsMapSettings,
     QgsPalettedRasterRenderer,
+    QgsRasterBandStats,
+    QgsRasterDataProvider,
     QgsRasterLayer,
+    QgsRectangle,
     QgsSingleBandPseudoColorRenderer,
 )
 from qgis.PyQt.QtCore import QPoint, QRect, QSize, Qt
@@ -34,6 +39,7 @@ from hyperres.algorithms.styling import (
     draw_true_colours,
     draw_uncertainty,
 )
+from hyperres.core.bands import rgb_bands
 
 PANEL_PX = 360
 TITLE_PX = 36
@@ -77,12 +83,12 @@ def one_band(path: str, band: int) -> str:
     return single
 
 
-def draw_map(layer: QgsRasterLayer) -> QImage:
-    """Render a layer as QGIS shows it."""
+def draw_map(layer: QgsRasterLayer, extent: QgsRectangle | None = None) -> QImage:
+    """Render a layer, or the part of it that is asked for, as QGIS shows it."""
     settings = QgsMapSettings()
     settings.setLayers([layer])
     settings.setDestinationCrs(layer.crs())
-    settings.setExtent(layer.extent())
+    settings.setExtent(extent or layer.extent())
     settings.setOutputSize(QSize(PANEL_PX, PANEL_PX))
     settings.setBackgroundColor(BACKGROUND)
     job = QgsMapRendererSequentialJob(settings)
@@ -143,6 +149,47 @@ def draw_fusion(
     return [*inputs, truth[0], *infrared, truth[1], error]
 
 
+def busiest_part(path: str) -> QgsRectangle:
+    """The square with the most contrast, as long as a quarter of the image's longer side."""
+    layer = QgsRasterLayer(path, path, "gdal")
+    extent, step = layer.extent(), max(layer.extent().width(), layer.extent().height()) / 4.0
+    best, part = -1.0, extent
+    for row in range(2 * int(extent.height() / step) - 1):
+        for col in range(2 * int(extent.width() / step) - 1):
+            left, top = extent.xMinimum() + col * step / 2.0, extent.yMaximum() - row * step / 2.0
+            square = QgsRectangle(left, top - step, left + step, top)
+            contrast = contrast_within(layer, square)
+            if contrast > best:
+                best, part = contrast, square
+    return part
+
+
+def contrast_within(layer: QgsRasterLayer, square: QgsRectangle) -> float:
+    """Standard deviation of the greenest band, weighed by the share of valid pixels."""
+    band = rgb_bands(read_header(layer.source()).table)[1] + 1
+    found = layer.dataProvider().bandStatistics(band, QgsRasterBandStats.Stats.StdDev, square, 0)
+    pixels = square.area() / (layer.rasterUnitsPerPixelX() * layer.rasterUnitsPerPixelY())
+    return float(found.stdDev * (found.elementCount / pixels) ** 4)
+
+
+def draw_finer(image: str, finer: str, reference: str = "") -> list[Panel]:
+    """A part of the image as it is, interpolated, finer, and where it is known the truth; below in the infrared."""
+    part = busiest_part(image)
+    rows = [("", draw_true_colours), (", infrared", draw_infrared)]
+    panels = []
+    for words, style in rows:
+        interpolated = open_layer(image, style)
+        interpolated.setResamplingStage(Qgis.RasterResamplingStage.Provider)  # of values and not of colours
+        interpolated.dataProvider().enableProviderResampling(True)
+        interpolated.dataProvider().setZoomedInResamplingMethod(QgsRasterDataProvider.ResamplingMethod.Cubic)
+        shown = [("Input", open_layer(image, style)), ("Interpolated", interpolated)]
+        shown.append(("Result", open_layer(finer, style)))
+        if reference:
+            shown.append(("Truth", open_layer(reference, style)))
+        panels += [Panel(title + words, draw_map(layer, part)) for title, layer in shown]
+    return panels
+
+
 def side_by_side(panels: list[Panel]) -> QImage:
     """Put panels into rows under their titles."""
     columns = min(MOST_COLUMNS, math.ceil(math.sqrt(1.5 * len(panels))))
@@ -180,6 +227,9 @@ def draw_heading(painter: QPainter, panel: Panel, place: QRect) -> None:
     painter.drawText(place, middle, title)
 
 
+DRAWINGS = {"unmix": draw_unmixing, "fusion": draw_fusion, "finer": draw_finer}
+
+
 def main() -> None:
     """Draw the files named on the command line."""
     what, out, *rasters = sys.argv[1:]
@@ -187,7 +237,7 @@ def main() -> None:
     gdal.SetConfigOption("GDAL_PAM_ENABLED", "NO")  # no files with statistics beside the rasters
     application = QgsApplication([], False)
     application.initQgis()
-    panels = draw_fusion(*rasters) if what == "fusion" else draw_unmixing(*rasters)
+    panels = DRAWINGS[what](*rasters)
     saved = side_by_side(panels).save(out)
     application.exitQgis()
     if not saved:

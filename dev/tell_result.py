@@ -12,6 +12,8 @@ LINES = (
     "Endmembers: {count:.0f}; mean error of reconstruction (RMSE): {mean_rmse:.4f}",
     "Ratio of the pixel sizes: {ratio:.3g}; agreement with the hyperspectral image {psnr_consistency_hsi:.1f} dB, with "
     "the multispectral one {psnr_consistency_msi:.1f} dB",
+    "Agreement with the input {psnr_consistency:.1f} dB",
+    "Made coarser once more and brought back: {trial_gain:+.1f} dB over cubic interpolation",
     "Against the truth: PSNR {psnr:.2f} dB, spectral angle {sam:.2f} degrees, RMSE {rmse:.4f}, SSIM {ssim:.3f}",
     "Quality without reference: QNR {qnr:.3f} (D_lambda {d_lambda:.3f}, D_s {d_s:.3f})",
     "Valid pixels: {valid_share:.1%}",

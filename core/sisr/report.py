@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from ..bands import BandTable
@@ -46,7 +48,8 @@ def sections(
     parts.append(_planes(evidence, table, run.quantity))
     if evidence.training:
         parts.append(_training(evidence))
-    parts.append(about_run.input_section(run))
+    coarse = replace(run, valid_pixels=run.valid_pixels // settings.factor**2)
+    parts.append(about_run.input_section(coarse))
     parts.append(about_run.settings_section(run, _settings(evidence, settings)))
     cited = ["leaves", "posterior", *(["mcnet"] if settings.mode == "paper" else [])]
     parts.append(Section("How to cite the methods used", [CITATIONS[key] for key in cited]))

@@ -54,7 +54,8 @@ def log_of(dialog):
 
 
 @pytest.mark.parametrize(
-    "name", ["unmix", "endmembers", "fuse", "spectralift", "spectramorph", "simulate", "assess", "status"]
+    "name",
+    ["unmix", "endmembers", "fuse", "spectralift", "spectramorph", "superresolve", "simulate", "assess", "status"],
 )
 def test_every_dialog_opens(dialog, name, shots):
     opened = dialog(name)
