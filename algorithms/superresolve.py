@@ -14,10 +14,10 @@ from qgis.core import (
     QgsProcessingParameterNumber,
 )
 
-from ..core.bands import choose_bands
+from ..core.bands import choose_bands, written_bands
 from ..core.engine.job import Job
 from ..core.raster.spectra_files import read_spectra
-from ..core.sisr.check import check_superresolve, written_bands
+from ..core.sisr.check import check_superresolve
 from ..core.sisr.settings import FACTORS, LEAST_SIGMA, MODES, MOST_SIGMA, USUAL_SIGMA, SuperresolveSettings
 from ..core.unmixing.settings import MAX_COUNT
 from . import pair_parameters as pair
@@ -160,7 +160,7 @@ class SuperresolveAlgorithm(PairAlgorithm):
             spectra = read_spectra(path)[0] if path else None
             settings = self.settings(parameters, context)
             check_superresolve(settings, header.table.subset(used), spectra, header.grid)
-            written_bands(settings, used)
+            written_bands(settings.output_bands, used)
 
     def job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Job:
         files = {self.FILES[name]: path for name, path in self.files(parameters, context).items()}

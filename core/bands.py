@@ -106,6 +106,27 @@ def choose_bands(
     return BandChoice(tuple(used), tuple(reasons))
 
 
+def written_bands(wanted: Sequence[int] | None, used: Sequence[int]) -> tuple[int, ...]:
+    """Which of the used bands to write, counted from 0 among them.
+
+    Args:
+        wanted: bands of the file to write, from 0, None for all that are used.
+        used: bands of the file that are used, from 0.
+
+    Raises:
+        BandsError: a band is wanted that is not used.
+    """
+    if wanted is None:
+        return tuple(range(len(used)))
+    absent = [band for band in wanted if band not in used]
+    if absent:
+        raise BandsError(
+            f"Band {absent[0] + 1} cannot be written: it does not exist, is bad, empty or in a water-vapour window. "
+            "Choose other bands."
+        )
+    return tuple(used.index(band) for band in sorted(set(wanted)))
+
+
 def rgb_bands(table: BandTable) -> list[int]:
     """Bands nearest to red, green and blue; last, middle and first band when wavelengths are unknown."""
     if table.wavelength_nm is None:

@@ -89,6 +89,11 @@ class Grid:
         return replace(self, width=factor * self.width, height=factor * self.height, transform=small)
 
     @property
+    def pixels(self) -> int:
+        """How many there are."""
+        return self.width * self.height
+
+    @property
     def whole(self) -> Window:
         """The window that covers the raster."""
         return Window(0, 0, self.height, self.width)

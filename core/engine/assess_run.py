@@ -22,7 +22,6 @@ from ..raster.header import check_spectral
 from ..raster.open_raster import read_header
 from ..raster.warp import same_crs
 from ..raster.write import RasterWriter
-from ..report.page import render
 from ..sensors.srf_file import read_srf
 from . import provenance
 from .assess_pass import AgainstPair, AgainstReference, go_over_pair, go_over_reference
@@ -31,10 +30,10 @@ from .job import Result
 from .method import OutputSpec
 from .pair_source import PairSource
 from .plan import check_disk_space, make_plan
-from .record import InputRecord, RunRecord
+from .record import InputRecord
 from .runner import Runner
 from .source import Source
-from .summary import QuickLook, stretched
+from .summary import QuickLook
 
 ERRORS = "errors"
 COPIES = 5
@@ -99,8 +98,7 @@ class AssessRun(Runner):
     def _look(self, role: str) -> InputRecord:
         header = read_header(self.job.inputs[role])
         check_spectral(header, 1)
-        scale, is_reflectance, choice = self.look(header, None, None, False, TITLES[role])
-        return InputRecord(header, choice.used, scale, is_reflectance)
+        return self.look(header, None, None, False, TITLES[role])
 
     def _same_bands(self, result: InputRecord, other: InputRecord, name: str) -> tuple[InputRecord, InputRecord]:
         """Both with the bands that they share."""
@@ -175,26 +173,12 @@ class AssessRun(Runner):
         if found.reference is None:
             self._preview(result, preview)
         scores = found.reference.scores if found.reference else None
-        record = RunRecord(
-            job=self.job,
-            header=result.header,
-            bands_used=result.bands_used,
-            scale=result.scale,
-            valid_pixels=scores.pixels if scores else found.pair.scores.fine_pixels if found.pair else 0,
-            messages=tuple(self.reporter.messages),
-            warnings=tuple(self.reporter.warnings),
-            device=self.device_line,
-            versions=provenance.versions(),
-            seconds=self.seconds,
-            is_reflectance=result.is_reflectance,
-            true_colour=stretched(preview.values),
-            others={role: record for role, record in images.items() if role != "result"},
-        )
+        pixels = scores.pixels if scores else found.pair.scores.fine_pixels if found.pair else 0
+        others = {role: image for role, image in images.items() if role != "result"}
+        record = self.record(result, pixels, {}, preview, others)
 
         def report(path: Path) -> None:
-            title = f"Quality of {Path(record.header.path).name}"
-            footer = f"Made with HyperRes {record.versions['HyperRes']}."
-            path.write_text(render(title, sections(found, record), footer=footer), encoding="utf-8")
+            self.write_report(path, f"Quality of {Path(record.header.path).name}", sections(found, record))
 
         return self.publish(
             {"report": report}, (ERRORS,), found.numbers(record), {**record.details(), **found.details()}

@@ -158,7 +158,17 @@ class Restorer(Protocol[Saved]):
         ...
 
 
-class Model(Savable, Protocol):
+class Applicable(Savable, Protocol):
+    """A fitted model that makes rasters.
+
+    Attributes:
+        outputs: the rasters, by role.
+    """
+
+    outputs: Mapping[str, OutputSpec]
+
+
+class Model(Applicable, Protocol):
     """A fitted method. ``apply`` is pure: the same tile in gives the same tile out, whatever its size.
 
     Attributes:
@@ -169,7 +179,6 @@ class Model(Savable, Protocol):
     """
 
     halo_px: int
-    outputs: Mapping[str, OutputSpec]
 
     def apply(self, cube: torch.Tensor, valid: torch.Tensor) -> dict[str, torch.Tensor]:
         """Compute the outputs of one tile.

@@ -7,16 +7,18 @@ import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from ..bands import BandChoice, choose_bands
+from ..bands import choose_bands
 from ..errors import InputError
-from ..raster.header import RasterHeader
+from ..raster.header import RasterHeader, check_spectral
+from ..raster.open_raster import read_header
 from ..raster.scale import REFLECTANCE_HIGH, detect_scale
 from ..raster.spectra_files import read_spectra
 from ..raster.target import check_distinct, check_target
+from ..report.page import render
 from ..spectra import Spectra
 from . import provenance
 from .device import choose_device
@@ -26,7 +28,12 @@ from .journal import Journal, fingerprint
 from .method import Context
 from .plan import Plan, make_plan
 from .protocol import Reporter
+from .record import InputRecord, OutputSummary, RunRecord
+from .summary import QuickLook, stretched
 from .workspace import Workspace
+
+if TYPE_CHECKING:
+    from ..report.page import Section
 
 FILE_ROLES = frozenset({"endmembers", "sli", "srf", "report", "result", "model"})
 """Outputs that are no rasters."""
@@ -100,6 +107,18 @@ class Runner:
                 self.reporter.warning(warning)
         return tables
 
+    def read_image(self) -> RasterHeader:
+        """The header of the one input of runs that have one.
+
+        Raises:
+            InputError: none is named, or it is no spectral image.
+        """
+        if "image" not in self.job.inputs:
+            raise InputError("The job names no input raster ('image').")
+        header = read_header(self.job.inputs["image"])
+        check_spectral(header)
+        return header
+
     def look(
         self,
         header: RasterHeader,
@@ -107,7 +126,7 @@ class Runner:
         bands: Sequence[int] | None = None,
         skip_water_vapour: bool = True,
         title: str = "Input",
-    ) -> tuple[float, bool, BandChoice]:
+    ) -> InputRecord:
         """Find out a raster's scale, whether that gives reflectance, and the bands to use; say all of it.
 
         Args:
@@ -133,7 +152,7 @@ class Runner:
             f"{title}: {Path(header.path).name}, {grid.width} x {grid.height} pixels, {len(choice.used)} of "
             f"{len(header.table)} bands used, {header.dtypes[0]}, {header.driver}."
         )
-        return scale, seen.high * scale <= REFLECTANCE_HIGH, choice
+        return InputRecord(header, choice.used, scale, seen.high * scale <= REFLECTANCE_HIGH)
 
     def plan(self, header: RasterHeader, bands: int, halo_px: int) -> Plan:
         """Divide a raster into tiles and say how."""
@@ -177,6 +196,45 @@ class Runner:
         now = time.perf_counter()
         self.seconds[step] = now - started
         return now
+
+    def record(
+        self,
+        image: InputRecord,
+        valid_pixels: int,
+        summaries: Mapping[str, OutputSummary],
+        preview: QuickLook | None,
+        others: Mapping[str, InputRecord] | None = None,
+    ) -> RunRecord:
+        """What was measured and said so far.
+
+        Args:
+            image: the main input.
+            valid_pixels: pixels with all used bands valid.
+            summaries: of the outputs, by role.
+            preview: the input's quick-look, None where no pass went over it.
+            others: further inputs by role.
+        """
+        return RunRecord(
+            job=self.job,
+            header=image.header,
+            bands_used=image.bands_used,
+            scale=image.scale,
+            valid_pixels=valid_pixels,
+            summaries=summaries,
+            messages=tuple(self.reporter.messages),
+            warnings=tuple(self.reporter.warnings),
+            device=self.device_line,
+            versions=provenance.versions(),
+            seconds=self.seconds,
+            true_colour=None if preview is None else stretched(preview.values),
+            is_reflectance=image.is_reflectance,
+            others=others or {},
+        )
+
+    def write_report(self, path: Path, title: str, sections: Sequence[Section]) -> None:
+        """Write the report."""
+        footer = f"Made with HyperRes {provenance.versions()['HyperRes']}."
+        path.write_text(render(title, sections, footer=footer), encoding="utf-8")
 
     def publish(
         self,

@@ -9,17 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy
-
 from ..bands import BandTable
 from ..errors import InputError
 from ..grid import Grid
-from ..raster.header import RasterHeader, check_spectral
-from ..raster.open_raster import read_header
+from ..raster.header import RasterHeader
 from ..raster.spectra_files import write_csv
 from ..raster.write import RasterWriter
 from ..report.about_run import valid_share
-from ..report.page import render
 from ..sensors.catalogue import load_sensor
 from ..sensors.psf import mtf_of_sigma
 from ..sensors.response import covered_bands, srf_of_sensor
@@ -37,7 +33,7 @@ from .sampling import no_valid_pixel
 from .simulate_work import CoarseWork, MsiWork, noise_for
 from .source import Source
 from .stream import Streamed, stream
-from .summary import QuickLook, stretched
+from .summary import QuickLook
 
 COARSE, MSI = "coarse", "msi"
 
@@ -68,18 +64,16 @@ class SimulateRun(Runner):
         """See :class:`Runner`."""
         started = time.perf_counter()
         settings = SimulationSettings.from_mapping(self.job.settings)
-        if "image" not in self.job.inputs:
-            raise InputError("The job names no input raster ('image').")
-        header = read_header(self.job.inputs["image"])
-        check_spectral(header)
+        header = self.read_image()
         self._check_outputs(settings)
         grid = settings.coarse_grid(header.grid)
         # every band that is there: a simulated sensor may have one in the water-vapour windows
-        scale, is_reflectance, choice = self.look(header, self.job.scale, self.job.bands, skip_water_vapour=False)
-        srf, msi_table = self._response(settings, header.table.subset(choice.used))
+        image = self.look(header, self.job.scale, self.job.bands, skip_water_vapour=False)
+        table = header.table.subset(image.bands_used)
+        srf, msi_table = self._response(settings, table)
         preview = QuickLook(header.grid, 3)
         with ExitStack() as stack:
-            source = stack.enter_context(Source(header, choice.used, scale))
+            source = stack.enter_context(Source(header, image.bands_used, image.scale))
             passes = self._passes(source, settings, grid, srf, msi_table)
             streamed = {
                 one.role: self._go(stack, one, number / len(passes), 1 / len(passes), preview)
@@ -88,10 +82,11 @@ class SimulateRun(Runner):
             self.lap("total", started)
             if not any(result.valid_pixels for result in streamed.values()):
                 raise no_valid_pixel(header)
-            picture = stretched(preview.values) if MSI in streamed else None
-            record = self._record(source, is_reflectance, streamed, settings.ratio, picture)
+            summaries = {role: result.summaries[role] for role, result in streamed.items()}
+            valid_pixels = _valid_pixels(header, streamed, settings.ratio)
+            record = self.record(image, valid_pixels, summaries, preview if MSI in streamed else None)
             # the journals go only after this, so that a run killed before can go on
-            return self._finish(settings, record, grid, srf, header.table.subset(choice.used))
+            return self._finish(settings, record, grid, srf, table)
 
     def _check_outputs(self, settings: SimulationSettings) -> None:
         self.check_roles((COARSE, MSI))
@@ -141,7 +136,7 @@ class SimulateRun(Runner):
             works.append((MSI, MsiWork(source, srf.matrix, msi_table, self.device), settings.msi_snr_db))
         passes = []
         for role, work, snr_db in works:
-            check_disk_space({role: self.job.outputs[role]}, work.outputs, work.grid.width * work.grid.height)
+            check_disk_space({role: self.job.outputs[role]}, work.outputs, work.grid.pixels)
             header = replace(source.header, grid=work.grid)
             plan = make_plan(header, 2 * len(source.bands), 0, self.job.memory_mb, self.job.workers)
             self.reporter.message(
@@ -173,30 +168,6 @@ class SimulateRun(Runner):
         self.lap(title.lower(), started)
         return streamed
 
-    def _record(
-        self,
-        source: Source,
-        is_reflectance: bool,
-        streamed: Mapping[str, Streamed],
-        ratio: float,
-        picture: numpy.ndarray | None,
-    ) -> RunRecord:
-        return RunRecord(
-            job=self.job,
-            header=source.header,
-            bands_used=source.bands,
-            scale=source.scale,
-            valid_pixels=_valid_pixels(source.header, streamed, ratio),
-            summaries={role: result.summaries[role] for role, result in streamed.items()},
-            messages=tuple(self.reporter.messages),
-            warnings=tuple(self.reporter.warnings),
-            device=self.device_line,
-            versions=provenance.versions(),
-            seconds=self.seconds,
-            is_reflectance=is_reflectance,
-            true_colour=picture,
-        )
-
     def _finish(
         self, settings: SimulationSettings, record: RunRecord, grid: Grid, srf: Srf | None, table: BandTable
     ) -> Result:
@@ -212,10 +183,8 @@ class SimulateRun(Runner):
         }
 
         def report(path: Path) -> None:
-            title = f"Simulation from {Path(record.header.path).name}"
-            footer = f"Made with HyperRes {record.versions['HyperRes']}."
             parts = sections(settings, record, grid, srf, table)
-            path.write_text(render(title, parts, footer=footer), encoding="utf-8")
+            self.write_report(path, f"Simulation from {Path(record.header.path).name}", parts)
 
         files = {"report": report}
         if srf is not None:
@@ -228,5 +197,4 @@ def _valid_pixels(header: RasterHeader, streamed: Mapping[str, Streamed], ratio:
     """Valid pixels of the scene, as far as the passes saw them."""
     if MSI in streamed:
         return streamed[MSI].valid_pixels
-    pixels = header.grid.width * header.grid.height
-    return min(pixels, round(streamed[COARSE].valid_pixels * ratio**2))
+    return min(header.grid.pixels, round(streamed[COARSE].valid_pixels * ratio**2))

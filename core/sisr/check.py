@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from ..bands import BandTable
-from ..errors import BandsError, InputError
+from ..errors import InputError
 from ..grid import Grid
 from ..spectra import Spectra
 from ..unmixing.check import check_unmix
@@ -40,24 +40,3 @@ def check_superresolve(
             f"The image has {grid.width} x {grid.height} pixels, which is less than the network has to see around a "
             f"pixel: give an image of at least {LEAST_SIDE} x {LEAST_SIDE} pixels."
         )
-
-
-def written_bands(settings: SuperresolveSettings, used: tuple[int, ...]) -> tuple[int, ...]:
-    """Which of the used bands to write, counted from 0 among them.
-
-    Args:
-        settings: the settings.
-        used: bands of the file that are used, from 0.
-
-    Raises:
-        BandsError: a band is wanted that is not used.
-    """
-    if settings.output_bands is None:
-        return tuple(range(len(used)))
-    absent = [band for band in settings.output_bands if band not in used]
-    if absent:
-        raise BandsError(
-            f"Band {absent[0] + 1} cannot be written: it does not exist, is bad, empty or in a water-vapour window. "
-            "Choose other bands."
-        )
-    return tuple(used.index(band) for band in sorted(set(settings.output_bands)))

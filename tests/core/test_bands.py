@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hyperres.core.bands import BandTable, choose_bands, spans
+from hyperres.core.bands import BandTable, choose_bands, spans, written_bands
 from hyperres.core.errors import BandsError
 
 
@@ -70,3 +70,10 @@ def test_spans_name_every_band_once_counted_from_one(bands):
         first, _, last = part.partition("-")
         named += range(int(first), int(last or first) + 1)
     assert [number - 1 for number in named] == sorted(bands)
+
+
+def test_bands_to_write_are_counted_in_the_file():
+    assert written_bands((7, 3), (2, 3, 5, 7)) == (1, 3)
+    assert written_bands(None, (2, 5, 7)) == (0, 1, 2)
+    with pytest.raises(BandsError, match="Band 4 cannot be written"):
+        written_bands((7, 3), (2, 5, 7))

@@ -9,7 +9,7 @@ import pytest
 from hyperres.core.bands import BandTable
 from hyperres.core.errors import InputError
 from hyperres.core.grid import Grid
-from hyperres.core.sisr.check import check_superresolve, written_bands
+from hyperres.core.sisr.check import check_superresolve
 from hyperres.core.sisr.settings import SuperresolveSettings
 from hyperres.core.spectra import Spectra
 
@@ -83,10 +83,3 @@ def _spectra(count, bands=20, low=450.0, high=900.0):
 def test_headers_show_what_cannot_work(grid, bands, spectra, words):
     with pytest.raises(InputError, match=words):
         check_superresolve(SuperresolveSettings(), _table(bands), spectra, grid)
-
-
-def test_bands_to_write_are_counted_in_the_file():
-    settings = SuperresolveSettings(output_bands=(7, 3))
-    assert written_bands(settings, (2, 3, 5, 7)) == (1, 3)
-    with pytest.raises(InputError, match="Band 4 cannot be written"):
-        written_bands(settings, (2, 5, 7))
