@@ -42,7 +42,7 @@ def sections(
         ]
         parts.append(_power(view))
     if evidence.trial is not None:
-        parts.append(_trial(evidence, run.quantity))
+        parts.append(_trial(evidence, run))
     if "uncertainty" in run.summaries:
         parts.append(_uncertainty(run.summaries["uncertainty"], run.quantity))
     parts.append(_planes(evidence, table, run.quantity))
@@ -62,11 +62,16 @@ def _key_figures(evidence: SisrEvidence, settings: SuperresolveSettings, run: Ru
         words = "PSNR of the result, blurred and decimated, against the input"
         rows.append(("Agrees with the input", f"{view.consistency_psnr:.1f} dB", words))
     if evidence.trial is not None:
-        words = "smaller error than cubic interpolation, on the image made coarser once more"
+        words = f"smaller error than cubic interpolation, on {_tried(run)} made coarser once more"
         rows.append(("Gain", f"{evidence.trial.gain:+.1f} dB", words))
     rows.append(("Valid pixels", about_run.percent(_valid_share(run, settings)), f"{run.valid_pixels:,} fine pixels"))
     rows.append(("Time", about_run.duration(about_run.total_seconds(run)), about_run.short_device(run)))
     return Section("Key figures", tables=[Table((), tuple(rows))], kind="key")
+
+
+def _tried(run: RunRecord) -> str:
+    """Where the trial was made."""
+    return "the image that the model was fitted to," if run.reuses_model else "the image"
 
 
 def _valid_share(run: RunRecord, settings: SuperresolveSettings) -> float:
@@ -126,15 +131,13 @@ def _consistency(view: View, noise: float, quantity: str) -> Section:
     enlarged = np.kron(view.misfit, np.ones((max(1, 200 // max(view.misfit.shape)),) * 2, dtype=np.float32))
     figures = [
         Figure("Where it agrees (light) and where less (dark).", png=_painted(enlarged, top), width="half"),
-        Figure(
-            "Scale of the map; its top end is the 98th percentile.", svg=_bar(top, f"RMS ({quantity})"), width="half"
-        ),
+        Figure(SCALE, svg=_bar(top, f"RMS ({quantity})"), width="half"),
     ]
     words = (
         "The result, seen through the sensor's blur and decimated, must be the input again, up to the input's noise: "
         "whatever detail is added, it takes nothing away. This holds only as far as the blur is the true one. "
-        f"{view.consistency_psnr:.1f} dB agree, and noise as strong as the input's alone ({noise:.2g}) makes "
-        f"{view.psnr_of(noise):.1f} dB."
+        f"Both agree to {view.consistency_psnr:.1f} dB (PSNR); if only noise as strong as the input's ({noise:.2g}) "
+        f"set them apart, it would be {view.psnr_of(noise):.1f} dB."
     )
     return Section("Agreement with the input", [words], figures=figures)
 
@@ -153,7 +156,7 @@ def _power(view: View) -> Section:
     return Section("Power spectra", [words], figures=[Figure("Radial mean.", svg=plot, width="whole")])
 
 
-def _trial(evidence: SisrEvidence, quantity: str) -> Section:
+def _trial(evidence: SisrEvidence, run: RunRecord) -> Section:
     trial = evidence.trial
     assert trial is not None
     rows = (
@@ -161,12 +164,12 @@ def _trial(evidence: SisrEvidence, quantity: str) -> Section:
         ("This method", f"{trial.result:.4g}", f"{trial.result_sam:.2f}°"),
     )
     words = [
-        "Parts of the image were blurred and decimated once more and brought back, so that the truth is known: the "
-        "image itself. Finer structures than its own may be easier or harder than that."
+        f"Parts of {_tried(run)} were blurred and decimated once more and brought back, so that the truth is known: "
+        "that image itself. Finer structures than its own may be easier or harder than that."
     ]
     if trial.gain < 0:
         words.append("Here interpolation does better, which is a sign that the blur is given too wide.")
-    table = Table(("Way", f"RMSE ({quantity})", "Spectral angle"), rows)
+    table = Table(("Way", f"RMSE ({run.quantity})", "Spectral angle"), rows)
     return Section("Is it better than interpolation?", words, [table])
 
 

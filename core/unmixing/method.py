@@ -130,7 +130,7 @@ def _from_labels(sample: Sample) -> tuple[tuple[str, ...], torch.Tensor, str]:
 def _from_image(sample: Sample, settings: UnmixSettings, context: Context) -> tuple[CountEvidence, torch.Tensor]:
     spread = sample.moments.covariance.diagonal()
     if float(spread.max()) <= 1e-12 * max(1e-12, float(sample.moments.mean.abs().max()) ** 2):
-        raise InputError("The image is constant: all valid pixels are equal, so there is nothing to unmix.")
+        raise InputError("The image is constant: all valid pixels are equal, so no materials can be told apart.")
     counted = estimate_count(sample, context)
     context.on_progress(0.5)
     count = settings.count or counted.count
@@ -146,7 +146,7 @@ def _normalization(endmembers: torch.Tensor, sample: Sample, settings: UnmixSett
         return "none"
     context.on_message(
         f"Brightness varies by {100 * spread:.0f} % beyond what mixing explains (shade, slopes), so pixels and "
-        "endmembers are scaled to unit length before solving; set 'Normalization' to none to prevent that."
+        "endmembers are scaled to unit length before solving; 'Normalization' none of Unmix prevents that."
     )
     return "l2"
 

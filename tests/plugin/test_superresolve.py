@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import processing
 import pytest
-from helpers import NODATA, WAVELENGTH_NM, read_raster, refusal, write_raster
+from helpers import NODATA, WAVELENGTH_NM, read_raster, refusal, wait_for, write_raster
 from modelling import From, draw, run_saved
 from osgeo import gdal
+from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingException
 
 OUTPUTS = {
     "OUTPUT": "finer.tif",
@@ -81,6 +82,47 @@ def test_a_fitted_model_and_some_bands(made, fields, provider, tmp_path):
 
 
 @pytest.mark.engine
+def test_a_batch_of_three_images_with_one_model(made, fields, provider, real_iface, qgis_app, tmp_path, shots):
+    """The image and two halves of it, from the batch dialog: what lies away from a cut is the same."""
+    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+
+    rows = {"whole": (0, SIDE), "top": (0, 24), "bottom": (16, SIDE)}
+    images = {name: str(tmp_path / f"{name}.tif") for name in rows}
+    for name, (first, last) in rows.items():
+        gdal.Translate(images[name], fields, srcWin=[0, first, SIDE, last - first])
+    targets = {name: tmp_path / f"{name}_finer.tif" for name in rows}
+    opened = BatchAlgorithmDialog(provider.algorithm("superresolve").create(), None)
+    panel = opened.mainWidget()
+    while panel.batchRowCount() < len(rows):
+        panel.addRow()
+    column, context = panel.parameter_to_column, panel.processing_context
+    for row, name in enumerate(rows):
+        for parameter, value in {"INPUT": images[name], "MODEL": made[1]["OUTPUT_MODEL"]}.items():
+            panel.wrappers[row][column[parameter]].setParameterValue(value, context)
+        panel.tblParameters.cellWidget(row + 1, column["OUTPUT"]).setValue(str(targets[name]))
+    opened.show()
+    opened.runButton().click()
+    assert wait_for(qgis_app, lambda: all(target.exists() for target in targets.values()), 60)
+    wait_for(qgis_app, lambda: False, 0.5)
+    opened.grab().save(str(shots / "batch_superresolve.png"))
+    opened.close()
+    expected = read_raster(made[1]["OUTPUT"])
+    found = {name: read_raster(target) for name, target in targets.items()}
+    np.testing.assert_allclose(found["whole"], expected, atol=1e-5)
+    near = 24  # fine rows beside a cut, where a half lacks its neighbours
+    np.testing.assert_allclose(found["top"][:, :-near], expected[:, : 48 - near], atol=5e-3)
+    np.testing.assert_allclose(found["bottom"][:, near:], expected[:, 32 + near :], atol=5e-3)
+
+
+@pytest.mark.engine
+def test_the_report_counts_pixels_of_the_input_and_of_the_result(made):
+    text = Path(made[1]["REPORT"]).read_text(encoding="utf-8")
+    valid = SIDE**2 - 30
+    assert f"{valid:,} (98.1 %)" in text
+    assert f"{4 * valid:,} fine pixels" in text
+
+
+@pytest.mark.engine
 def test_a_model_that_unmixes_the_finer_image(provider, fields, tmp_path):
     steps = {
         "finer": ("hyperres:superresolve", {"INPUT": From("image"), "SCALE_FACTOR": "2", "COUNT": 3}),
@@ -91,6 +133,34 @@ def test_a_model_that_unmixes_the_finer_image(provider, fields, tmp_path):
     shares = read_raster(made["OUTPUT"])
     assert shares.shape == (3, 2 * SIDE, 2 * SIDE)
     np.testing.assert_allclose(shares[:, 20:, 20:].sum(axis=0), 1.0, atol=1e-3)
+
+
+@pytest.mark.engine
+@pytest.mark.parametrize(
+    ("transform", "crs"),
+    [
+        ((388000.0, 8.66, 5.0, 5812000.0, 5.0, -8.66), "EPSG:32633"),
+        ((13.0, 2e-4, 0.0, 52.0, 0.0, -2e-4), None),
+    ],
+    ids=["rotated", "no CRS"],
+)
+def test_the_place_is_kept_on_any_grid(made, provider, fields, tmp_path, transform, crs):
+    """Corners stay where they are, and an image of 37 x 21 pixels becomes one of 74 x 42."""
+    image, out = str(tmp_path / "odd.tif"), str(tmp_path / "finer.tif")
+    gdal.Translate(image, fields, srcWin=[0, 0, 37, 21])
+    odd = gdal.Open(image, gdal.GA_Update)
+    odd.SetGeoTransform(transform)
+    odd.SetProjection(QgsCoordinateReferenceSystem(crs).toWkt() if crs else "")
+    odd = None
+    values = {"INPUT": image, "SCALE_FACTOR": "2", "MODEL": made[1]["OUTPUT_MODEL"], "OUTPUT": out}
+    processing.run("hyperres:superresolve", values)
+    finer = gdal.Open(out)
+    assert (finer.RasterXSize, finer.RasterYSize) == (74, 42)
+    for pixel in ((0, 0), (37, 0), (0, 21), (37, 21)):
+        here = gdal.ApplyGeoTransform(transform, *map(float, pixel))
+        there = gdal.ApplyGeoTransform(finer.GetGeoTransform(), *(2.0 * value for value in pixel))
+        assert there == pytest.approx(here, rel=1e-12)
+    assert QgsCoordinateReferenceSystem.fromWkt(finer.GetProjection()).authid() == (crs or "")
 
 
 @pytest.fixture
@@ -118,6 +188,25 @@ def refuse(provider, fields, tmp_path):
 )
 def test_what_cannot_be_is_refused(refuse, parameters, words):
     assert words in refuse(**parameters)
+
+
+@pytest.mark.engine
+def test_a_constant_image_is_refused_in_plain_words(provider, tmp_path):
+    flat = write_raster(tmp_path / "flat.tif", np.full((20, 40, 40), 1234, "int16"), NODATA, WAVELENGTH_NM)
+    out = tmp_path / "out.tif"
+    with pytest.raises(QgsProcessingException, match="all valid pixels are equal") as caught:
+        processing.run("hyperres:superresolve", {"INPUT": flat, "SCALE_FACTOR": "2", "OUTPUT": str(out)})
+    assert "unmix" not in str(caught.value)
+    assert not out.exists()
+
+
+@pytest.mark.engine
+def test_a_model_of_another_factor_is_refused(made, provider, fields, tmp_path):
+    values = {"INPUT": fields, "SCALE_FACTOR": "4", "MODEL": made[1]["OUTPUT_MODEL"]}
+    out = tmp_path / "out.tif"
+    with pytest.raises(QgsProcessingException, match="fitted for scale factor 2 but 4 is asked for"):
+        processing.run("hyperres:superresolve", {**values, "OUTPUT": str(out)})
+    assert not out.exists()
 
 
 def test_a_small_image_is_refused(refuse, tmp_path):
