@@ -117,7 +117,7 @@ class SisrEvidence:
             return list(self.notes)
         asked, taken = self.narrowed
         sentence = (
-            f"The image cannot have been blurred by a sigma of {asked:.3g} output pixels: no finer image would look like "
-            f"this if blurred so much. A sigma of {taken:.3g} output pixels is taken instead."
+            f"The image cannot have been blurred by a sigma of {asked:.3g} output pixels: no finer image would look "
+            f"like this if blurred so much. A sigma of {taken:.3g} output pixels is taken instead."
         )
         return [sentence, *self.notes]
