@@ -36,7 +36,7 @@ SUM_TOLERANCE, SUM_SHARE = 0.05, 0.9
 """Abundances sum to one in a scene when those of this share of its pixels do, within the tolerance."""
 UNTRIED = 4.0
 """How many times larger errors are than what the input tells of them, where the image is too small to measure it."""
-AGREES_DB, NEAR_NOISE_DB = 50.0, 1.5
+AGREES_DB, NEAR_NOISE_DB = 45.0, 1.5
 """PSNR between input and re-degraded result that is good enough; or this much below that of the noise alone."""
 AGREEMENT_PX = 48
 NARROWER, MOST_BLURS = 0.9, 7
