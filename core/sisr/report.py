@@ -91,7 +91,7 @@ def _pictures(view: View) -> Section:
 def _spectra(view: View, table: BandTable, quantity: str) -> Section:
     figures = [
         Figure(
-            f"Row {pixel.row + 1}, column {pixel.col + 1} of the view.",
+            f"Row {pixel.row + 1}, column {pixel.col + 1} of the part shown above, counted in input pixels.",
             svg=_spectrum(pixel, table, quantity),
             width="half",
         )
