@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from ..bands import rgb_bands, written_bands
+from ..bands import BandTable, rgb_bands, written_bands
 from ..grid import Tile, Window
-from ..raster.header import RasterHeader
 from ..raster.spectra_files import write_csv
 from ..sisr.settings import SuperresolveSettings
 from ..spectra import Spectra
@@ -23,8 +22,8 @@ from .fitted_run import FittedRun
 from .job import Result
 from .method import Context, Sample
 from .model_file import check_compatible
-from .plan import Plan, check_disk_space, make_plan
-from .record import RunRecord
+from .plan import OUTPUT_BLOCK, Plan, check_disk_space, make_plan, with_larger_tiles
+from .record import InputRecord, RunRecord
 from .registry import find_method
 from .sampling import draw_sample, no_valid_pixel
 from .source import Source
@@ -38,7 +37,9 @@ if TYPE_CHECKING:
     from ..sisr.view import View
 
 BANDS_OF_WORK = 60
-"""Planes of working memory per pixel of a tile besides inputs and outputs, mostly of the network."""
+"""Planes of working memory per pixel of a small tile besides inputs and outputs, mostly of the network."""
+NETWORK_BYTES, SOLVER_BYTES = 6400, 240
+"""Memory for an input pixel in the network, and for a pixel of the result in the correction, margins included."""
 
 
 class FinerRun(FittedRun):
@@ -64,10 +65,12 @@ class FinerRun(FittedRun):
         check_disk_space(job.outputs, expected, finer.pixels)
         with Source(header, image.bands_used, image.scale) as source:
             preview = QuickLook(finer, 3)
-            plan = self._plan(header, settings.factor, len(written))
+            given = self._given(method, settings, table)
+            margin = method.margin(given.settings if given else settings)
+            plan = self._plan(image, settings.factor, len(written), margin)
             self.open_journal(plan)
-            blocks = read_blocks(source, method.margin(settings))
-            fitted = self._model(method, settings, source, blocks, tables)
+            blocks = read_blocks(source, margin)
+            fitted = given or self._fit(method, settings, source, blocks, tables)
             model = fitted.prepared(job.outputs, written).to(self.device)
             streamed = self.go_over(FinerWork(source, model, self.device), plan, model, preview)
             view = method.look(fitted.to(self.device), [block.to(self.device) for block in blocks])
@@ -80,16 +83,10 @@ class FinerRun(FittedRun):
         record = self.record(image, streamed.valid_pixels if streamed else 0, summaries, preview)
         return self._finish(method, model, record, view)
 
-    def _model(
-        self,
-        method: Superresolve,
-        settings: SuperresolveSettings,
-        source: Source,
-        blocks: Sequence[Block],
-        tables: Mapping[str, Spectra],
-    ) -> SuperresolveModel:
-        """Take the model that the user gave, or fit one."""
-        table = source.header.table.subset(source.bands)
+    def _given(
+        self, method: Superresolve, settings: SuperresolveSettings, table: BandTable
+    ) -> SuperresolveModel | None:
+        """The model that the user gave, if it was fitted for what is asked."""
         model: SuperresolveModel | None = self.given_model(method)
         if model is not None:
             check_compatible(model, table)
@@ -98,7 +95,17 @@ class FinerRun(FittedRun):
                 f"The fitted model {Path(self.job.inputs['model']).name} is used as it is, with the endmembers, the "
                 f"blur and the mode ({model.settings.mode}) that it was fitted with."
             )
-            return model
+        return model
+
+    def _fit(
+        self,
+        method: Superresolve,
+        settings: SuperresolveSettings,
+        source: Source,
+        blocks: Sequence[Block],
+        tables: Mapping[str, Spectra],
+    ) -> SuperresolveModel:
+        table = source.header.table.subset(source.bands)
 
         def draw(step: Context) -> Sample:
             plan = make_plan(source.header, len(table), 0, self.job.memory_mb, self.job.workers)
@@ -106,10 +113,23 @@ class FinerRun(FittedRun):
 
         return self.fitted(method, table, draw, lambda sample, step: method.fit(sample, blocks, settings, step))[0]
 
-    def _plan(self, header: RasterHeader, factor: int, written: int) -> Plan:
-        """Divide the finer grid into tiles."""
-        finer = replace(header, grid=header.grid.finer(factor))
-        return self.plan(finer, written + BANDS_OF_WORK, halo_px=0)
+    def _plan(self, image: InputRecord, factor: int, written: int, margin: int) -> Plan:
+        """Divide the finer grid into squares, whatever the blocks of the input: each is read with a wide margin."""
+        grid = image.header.grid.finer(factor)
+        finer = replace(image.header, grid=grid, block=(OUTPUT_BLOCK, OUTPUT_BLOCK))
+        plan = make_plan(finer, written + BANDS_OF_WORK, 0, self.job.memory_mb, self.job.workers)
+
+        def cost(height: int, width: int) -> int:
+            seen = (height // factor + 2 * margin) * (width // factor + 2 * margin)
+            network = seen * (8 * len(image.bands_used) + NETWORK_BYTES)
+            result = 4 * written * height * width
+            # after the network; the result while it is made, and what of the residual is added to it
+            rest = 2 * result + seen * factor**2 * SOLVER_BYTES
+            return max(network, rest) + 2 * result
+
+        plan = with_larger_tiles(plan, grid, cost, self.job.memory_mb)
+        self.say(plan)
+        return plan
 
     def _finish(self, method: Superresolve, model: SuperresolveModel, record: RunRecord, view: View | None) -> Result:
         return self.finish(

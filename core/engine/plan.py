@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import MemoryBudgetError
-from ..grid import Tile, plan_tiles
+from ..grid import Grid, Tile, plan_tiles
 from ..raster.header import RasterHeader
 from ..raster.target import free_disk_bytes
 from .method import OutputSpec
@@ -23,6 +23,8 @@ OUTPUT_BLOCK = 256
 MIN_TILE_ROWS = 16
 NARROW_PX = 16
 """Margins up to this width cost little even around thin strips."""
+LEAST_TILES = 8
+"""Tiles that a raster keeps, so that several threads have work and a cancelled run ends soon."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,34 @@ def make_plan(
         output_block=(min(height, OUTPUT_BLOCK), OUTPUT_BLOCK),
         workers=int(min(workers or available_cores(), fitting)),
         tile_bytes=tile_bytes,
+    )
+
+
+def with_larger_tiles(plan: Plan, grid: Grid, cost: Callable[[int, int], int], memory_mb: int | None = None) -> Plan:
+    """Make tiles larger as long as two fit the budget: wide margins then cost less.
+
+    Args:
+        plan: of the smallest memory.
+        grid: of the raster.
+        cost: memory in bytes of a tile of so many rows and columns, in work and waiting to be written.
+        memory_mb: budget for tiles.
+    """
+    budget = (memory_mb or DEFAULT_BUDGET_MB) * 2**20
+    height, width = plan.tile_height, plan.tile_width
+    while height >= OUTPUT_BLOCK:  # lower ones show that memory is short
+        larger = (height, 2 * width) if width <= height else (2 * height, width)
+        if 2 * cost(*larger) > budget or len(plan_tiles(grid, *larger)) < LEAST_TILES:
+            break
+        height, width = larger
+    if (height, width) == (plan.tile_height, plan.tile_width):
+        return plan
+    return replace(
+        plan,
+        tiles=plan_tiles(grid, height, width),
+        tile_height=height,
+        tile_width=width,
+        workers=min(plan.workers, budget // cost(height, width)),
+        tile_bytes=cost(height, width) // 2,
     )
 
 

@@ -157,11 +157,15 @@ class Runner:
     def plan(self, header: RasterHeader, bands: int, halo_px: int) -> Plan:
         """Divide a raster into tiles and say how."""
         plan = make_plan(header, bands, halo_px, self.job.memory_mb, self.job.workers)
+        self.say(plan)
+        return plan
+
+    def say(self, plan: Plan) -> None:
+        """Say how a raster is divided into tiles."""
         self.reporter.message(
             f"Plan: {len(plan.tiles)} tiles of {plan.tile_height} x {plan.tile_width} pixels, "
             f"{plan.workers} at a time, about {plan.workers * 2 * plan.tile_bytes / 2**20:.0f} MB."
         )
-        return plan
 
     def step(self, low: float, high: float, name: str) -> Context:
         """A context for a method, whose progress runs from one share of the whole run to another."""

@@ -24,6 +24,7 @@ from .upscaler import Upscaler, interpolated, restore_upscaler
 IMAGE, ABUNDANCES, UNCERTAINTY = "superresolved", "abundances", "uncertainty"
 ROLES = (IMAGE, ABUNDANCES, UNCERTAINTY)
 REACH_CUBIC = 3
+BANDS_AT_ONCE = 16
 FLIPS = ((), (-1,), (-2,), (-1, -2))
 
 
@@ -140,10 +141,12 @@ class SuperresolveModel:
         bands = torch.tensor(self.written, device=fine.device)
         rows, cols = (slice(part.start - REACH_CUBIC, part.stop + REACH_CUBIC) for part in block.core)
         rest = self.space.rest(block.cube[:, rows, cols], coarse[:, rows, cols])
-        finer = interpolated(rest[bands], self.factor, block.valid[rows, cols].to(rest))
-        reach = self.factor * REACH_CUBIC
-        image = self.space.expand(fine, bands) + finer[:, reach:-reach, reach:-reach]
-        return torch.maximum(image, self.space.floor)
+        weight, reach = block.valid[rows, cols].to(rest), self.factor * REACH_CUBIC
+        image = self.space.expand(fine, bands)
+        # nothing that a tile holds is larger: so in place, and a few bands at a time
+        for part, few in zip(image.split(BANDS_AT_ONCE), bands.split(BANDS_AT_ONCE)):
+            part += interpolated(rest[few], self.factor, weight)[:, reach:-reach, reach:-reach]
+        return torch.maximum(image, self.space.floor, out=image)
 
     def _uncertainty(self, coarse: torch.Tensor, block: Block) -> torch.Tensor:
         """Standard deviation, root mean square over the bands, [1, s rows, s columns]."""

@@ -2,7 +2,7 @@ import pytest
 
 from hyperres.core.bands import BandTable
 from hyperres.core.engine.method import OutputSpec
-from hyperres.core.engine.plan import check_disk_space, make_plan
+from hyperres.core.engine.plan import check_disk_space, make_plan, with_larger_tiles
 from hyperres.core.errors import MemoryBudgetError
 from hyperres.core.grid import Grid
 from hyperres.core.raster.header import RasterHeader
@@ -53,6 +53,16 @@ def test_tiles_get_lower_before_a_wide_margin_is_refused():
 def test_a_tile_beyond_the_memory_limit_is_refused_in_words():
     with pytest.raises(MemoryBudgetError, match="raise the limit"):
         make_plan(_header(5000, 5000, bands=20000), 20000, memory_mb=16)
+
+
+def test_tiles_grow_as_far_as_two_fit_the_budget():
+    header = _header(4000, 4000)
+    small = make_plan(header, 30, memory_mb=512, workers=2)
+    large = with_larger_tiles(small, header.grid, lambda height, width: 500 * height * width, memory_mb=512)
+    assert (large.tile_height, large.tile_width) == (512, 1024)
+    assert sum(tile.core.height * tile.core.width for tile in large.tiles) == 4000 * 4000
+    assert large.workers * 500 * large.tile_height * large.tile_width <= 512 * 2**20
+    assert with_larger_tiles(small, header.grid, lambda height, width: 2**30, memory_mb=512) == small
 
 
 def test_outputs_beyond_the_free_disk_are_refused_in_words(tmp_path):

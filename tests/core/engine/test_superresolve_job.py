@@ -17,11 +17,13 @@ import safetensors.torch
 from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
-from hyperres.core.engine import plan
+from hyperres.core.engine import finer_run, plan
 from hyperres.core.engine.client import BOOTSTRAP, Listener, run_job
 from hyperres.core.engine.job import Job
+from hyperres.core.engine.model_file import load_model, save_model
 from hyperres.core.engine.run import run
 from hyperres.core.errors import Cancelled, HyperResError, InputError
+from hyperres.core.sisr.method import MARGINS, Superresolve
 
 PYTHON = Path(sys.executable)
 BANDS, NODATA = 24, -9999
@@ -318,6 +320,18 @@ def test_a_model_gives_the_same_result_without_fitting(scene, made, tmp_path):
     result = go(asked)
     assert np.array_equal(read(result.outputs["superresolved"]), read(made[1].outputs["superresolved"]))
     assert "fitting" not in result.details["seconds"]
+
+
+def test_surroundings_are_as_wide_as_the_mode_of_the_model_needs(scene, made, tmp_path, monkeypatch):
+    model = load_model(Path(made[1].outputs["model"]), Superresolve())
+    model.settings = replace(model.settings, mode="paper")
+    save_model(model, tmp_path / "paper.safetensors", {})
+    margins, read_blocks = [], finer_run.read_blocks
+    monkeypatch.setattr(
+        finer_run, "read_blocks", lambda source, margin: margins.append(margin) or read_blocks(source, margin)
+    )
+    go(job(scene[2], tmp_path, inputs={"model": str(tmp_path / "paper.safetensors")}))
+    assert margins == [MARGINS["paper"]]
 
 
 @pytest.mark.parametrize(
