@@ -1,10 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Fusion runs that are killed or cancelled, through the real worker process."""
 
-import json
-import os
-import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -12,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from jobs import run_and_kill
 
-from hyperres.core.engine.client import BOOTSTRAP, Listener, run_job
+from hyperres.core.engine.client import Listener, run_job
 from hyperres.core.engine.job import Job
 from hyperres.core.errors import Cancelled
 
@@ -60,23 +57,6 @@ def _job(folder, method, outputs):
 IMAGES = {"fused": "tif", "uncertainty": "tif"}
 
 
-def _run_and_kill(job, at_percent):
-    """Kill the worker without a chance to tidy up once it has come that far."""
-    process = subprocess.Popen(
-        [str(PYTHON), "-I", str(BOOTSTRAP), "--supervised"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    process.stdin.write(json.dumps(json.loads(job.to_json())) + "\n")
-    process.stdin.flush()
-    killed = False
-    for line in process.stdout:
-        if json.loads(line).get("percent", 0) >= at_percent:
-            os.kill(process.pid, signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
-            killed = True
-            break
-    process.communicate()
-    assert killed
-
-
 def test_a_killed_fusion_goes_on_and_gives_the_bytes_of_an_undisturbed_one(folder):
     job = _job(folder, "fuse", {**IMAGES, "report": "html"})
     seen = []
@@ -86,7 +66,7 @@ def test_a_killed_fusion_goes_on_and_gives_the_bytes_of_an_undisturbed_one(folde
     undisturbed = {role: Path(job.outputs[role]).read_bytes() for role in IMAGES}
     for path in job.outputs.values():
         Path(path).unlink()
-    _run_and_kill(job, tiles[len(tiles) // 2])
+    run_and_kill(job, tiles[len(tiles) // 2])
     assert not any(Path(path).exists() for path in job.outputs.values())
     messages = []
     run_job(job, PYTHON, Listener(on_message=messages.append))

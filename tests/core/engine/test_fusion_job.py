@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import safetensors.torch
+from jobs import Quiet, go
 from scipy.ndimage import gaussian_filter
 
 from hyperres.core.engine.job import Job
@@ -19,29 +20,6 @@ from hyperres.core.fusion import paper, spectralift, spectramorph
 SIZE, RATIO, BANDS, NODATA = 120, 4, 30, -9999
 NM = np.linspace(450, 2300, BANDS)
 MSI_NM = (490.0, 560.0, 665.0, 840.0)
-
-
-class Quiet:
-    """A reporter that only remembers."""
-
-    def __init__(self):
-        self.messages, self.warnings = [], []
-
-    def message(self, text):
-        self.messages.append(text)
-
-    def warning(self, text):
-        self.warnings.append(text)
-
-    def progress(self, percent, step):
-        pass
-
-    def scratch(self, path):
-        pass
-
-
-def go(job, is_cancelled=lambda: False):
-    return run(job, Quiet(), is_cancelled)
 
 
 def scene(seed=0):

@@ -3,9 +3,6 @@
 
 import json
 import math
-import os
-import signal
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,14 +11,14 @@ import numpy as np
 import pytest
 import rasterio
 import safetensors.torch
+from jobs import go, run_and_kill
 from scipy.ndimage import map_coordinates
 from scipy.spatial import cKDTree
 
 from hyperres.core.engine import finer_run, plan
-from hyperres.core.engine.client import BOOTSTRAP, Listener, run_job
+from hyperres.core.engine.client import Listener, run_job
 from hyperres.core.engine.job import Job
 from hyperres.core.engine.model_file import load_model, save_model
-from hyperres.core.engine.run import run
 from hyperres.core.errors import Cancelled, HyperResError, InputError
 from hyperres.core.sisr.method import MARGINS, Superresolve
 
@@ -29,29 +26,6 @@ PYTHON = Path(sys.executable)
 BANDS, NODATA = 24, -9999
 NM = np.linspace(450, 900, BANDS)
 SIGMA = {2: 1.0, 4: 2.0, 8: 4.0}
-
-
-class Quiet:
-    """A reporter that only remembers."""
-
-    def __init__(self):
-        self.messages, self.warnings = [], []
-
-    def message(self, text):
-        self.messages.append(text)
-
-    def warning(self, text):
-        self.warnings.append(text)
-
-    def progress(self, percent, step):
-        pass
-
-    def scratch(self, path):
-        pass
-
-
-def go(job, is_cancelled=lambda: False):
-    return run(job, Quiet(), is_cancelled)
 
 
 def fields(rows, cols, seed=0):
@@ -173,6 +147,20 @@ def test_a_blur_that_cannot_be_is_narrowed_and_said(scene, tmp_path):
     assert psnr(read(result.outputs["superresolved"]), truth) > psnr(cubic(coarse, 2), truth)
 
 
+def test_a_hole_takes_neither_the_trial_nor_the_look_at_the_agreement_away(scene, tmp_path):
+    image = write(tmp_path / "holed.tif", fields(160, 160)[:, :80, :80], hole=(slice(3, 6), slice(4, 9)))
+    found = go(job(image, tmp_path, ("superresolved", "result"))).numbers
+    assert found["trial_gain"] > 0
+    assert found["consistency_psnr"] > 45
+
+
+def test_an_empty_band_does_not_hide_the_agreement(scene, tmp_path):
+    coarse = scene[1].copy()
+    coarse[BANDS // 2] = 0.0
+    image = write(tmp_path / "empty.tif", coarse)
+    assert go(job(image, tmp_path, ("superresolved", "result"))).numbers["consistency_psnr"] > 45
+
+
 def test_nothing_is_darker_than_black(scene, tmp_path):
     coarse = scene[1] - 0.8 * scene[1].min(axis=(1, 2), keepdims=True)  # a dark scene: overshoot would go below 0
     image = write(tmp_path / "dark.tif", coarse)
@@ -285,25 +273,13 @@ def test_a_killed_run_goes_on_and_gives_the_bytes_of_an_undisturbed_one(tmp_path
     target = Path(asked.outputs["superresolved"])
     undisturbed = target.read_bytes()
     target.unlink()
-    _run_and_kill(asked, at_percent=65)
+    run_and_kill(asked, at_percent=65)
     assert not target.exists()
     messages = []
     run_job(asked, PYTHON, Listener(on_message=messages.append))
     assert any("interrupted run" in text for text in messages)
     assert target.read_bytes() == undisturbed
     assert not [path.name for path in tmp_path.iterdir() if path.name.startswith(".")]
-
-
-def _run_and_kill(asked, at_percent):
-    command = [str(PYTHON), "-I", str(BOOTSTRAP), "--supervised"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    process.stdin.write(json.dumps(json.loads(asked.to_json())) + "\n")
-    process.stdin.flush()
-    for line in process.stdout:
-        if json.loads(line).get("percent", 0) >= at_percent:
-            os.kill(process.pid, signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
-            break
-    process.communicate()
 
 
 def test_cancelling_leaves_nothing(scene, tmp_path):

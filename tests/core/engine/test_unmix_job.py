@@ -1,8 +1,6 @@
 """Whole jobs through the real worker process."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import threading
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from jobs import run_and_kill
 
 from hyperres.core.engine.client import BOOTSTRAP, Listener, run_job
 from hyperres.core.engine.job import Job
@@ -146,7 +145,7 @@ def test_a_killed_run_goes_on_and_gives_the_bytes_of_an_undisturbed_one(large):
     undisturbed = {role: Path(path).read_bytes() for role, path in job.outputs.items() if role != "report"}
     for path in job.outputs.values():
         Path(path).unlink()
-    _run_and_kill(job, at_percent=65)
+    run_and_kill(job, at_percent=65)
     assert not any(Path(path).exists() for path in job.outputs.values())
     messages = []
     run_job(job, PYTHON, Listener(on_message=messages.append))
@@ -159,23 +158,11 @@ def test_a_journal_with_a_damaged_model_fits_again(large):
     job = _job(large, outputs=("rmse",), workers=1)
     run_job(job, PYTHON, Listener())
     undisturbed = Path(job.outputs["rmse"]).read_bytes()
-    _run_and_kill(job, at_percent=70)
+    run_and_kill(job, at_percent=70)
     (model,) = large.glob(".*journal/model.safetensors")
     model.write_bytes(b"")
     run_job(job, PYTHON, Listener())
     assert Path(job.outputs["rmse"]).read_bytes() == undisturbed
-
-
-def _run_and_kill(job, at_percent):
-    command = [str(PYTHON), "-I", str(BOOTSTRAP), "--supervised"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    process.stdin.write(json.dumps(json.loads(job.to_json())) + "\n")
-    process.stdin.flush()
-    for line in process.stdout:
-        if json.loads(line).get("percent", 0) >= at_percent:
-            os.kill(process.pid, signal.SIGKILL if os.name != "nt" else signal.SIGTERM)
-            break
-    process.communicate()
 
 
 def test_cancelling_ends_within_two_seconds_and_leaves_nothing(large):

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 import rasterio
+from jobs import Quiet
 
 from hyperres.core.engine.job import Job
 from hyperres.core.engine.run import run
@@ -18,25 +19,6 @@ MSI_NM = (490.0, 560.0, 665.0, 840.0)
 NASTY = "<img src=x onerror=alert(1)>&\"'"
 """What a file may call its bands."""
 STEM = "<b>field & co"
-
-
-class Quiet:
-    """A reporter that only remembers."""
-
-    def __init__(self):
-        self.messages, self.warnings = [], []
-
-    def message(self, text):
-        self.messages.append(text)
-
-    def warning(self, text):
-        self.warnings.append(text)
-
-    def progress(self, percent, step):
-        pass
-
-    def scratch(self, path):
-        pass
 
 
 class Page(HTMLParser):
