@@ -16,13 +16,14 @@ from pathlib import Path
 import torch
 
 from hyperres.core.engine.method import Context
+from hyperres.core.learning import Progress, Recipe
 from hyperres.core.sisr.held_out import KINDS, other_pairs
 from hyperres.core.sisr.kriging import guess, kriging_filters
 from hyperres.core.sisr.network import BLOCKS, WIDTH, PlaneNet
 from hyperres.core.sisr.pairs import PairBatch, generic_source
 from hyperres.core.sisr.shipped import load_network, save_network, shipped_path
 from hyperres.core.sisr.sources import Grained, Recalled, Source, Standardised
-from hyperres.core.sisr.training import Progress, Recipe, train
+from hyperres.core.sisr.training import train
 from hyperres.core.sisr.upscaler import interpolated
 
 SEED = 1

@@ -84,7 +84,10 @@ def check_compatible(model: Savable, table: BandTable) -> None:
         BandsError: the number of bands or their wavelengths differ.
     """
     if len(table) != len(model.table):
-        raise BandsError(f"The model was fitted on {len(model.table)} bands but {len(table)} are to be used.")
+        raise BandsError(
+            f"The model was fitted on {len(model.table)} bands but {len(table)} are to be used: choose the same bands, "
+            "an image of the same sensor, or fit anew."
+        )
     ours, theirs = model.table.wavelength_nm, table.wavelength_nm
     if ours is None or theirs is None:
         return
@@ -92,7 +95,7 @@ def check_compatible(model: Savable, table: BandTable) -> None:
     if abs(ours[worst] - theirs[worst]) > TOLERANCE_NM:
         raise BandsError(
             f"The model was fitted on other wavelengths: band {worst + 1} lies at {theirs[worst]:.1f} nm "
-            f"instead of {ours[worst]:.1f} nm."
+            f"instead of {ours[worst]:.1f} nm. Choose an image of the same sensor, or fit anew."
         )
 
 

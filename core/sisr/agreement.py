@@ -76,7 +76,7 @@ def see(model: SuperresolveModel, blocks: Sequence[Block], most_px: int) -> Seen
 
 def _contrast(block: Block) -> float:
     rows, cols = block.core
-    seen = block.cube[len(block.cube) // 2, rows, cols][block.valid[rows, cols]]
+    seen = block.cube[:, rows, cols].mean(dim=0)[block.valid[rows, cols]]  # one band alone may be empty
     return float(seen.std()) * float(block.valid[rows, cols].float().mean()) if len(seen) > 1 else 0.0
 
 

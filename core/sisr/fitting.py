@@ -10,6 +10,7 @@ import torch
 
 from ..engine.method import Context, Sample
 from ..fusion.noise import noise_variance
+from ..learning import Progress
 from ..unmixing.abundances import make_solver
 from ..unmixing.method import Unmix
 from ..unmixing.model import UnmixModel
@@ -22,7 +23,6 @@ from .planes import PlaneSpace, filled, fit_planes
 from .reconstruct import LEAST_COVERAGE, fit_reconstruction, make_blur
 from .settings import LEAST_SIGMA, SuperresolveSettings
 from .shipped import shipped_network
-from .training import Progress
 from .trial import on_own_scale
 from .tuning import train_published, tune
 from .uncertainty import contrast

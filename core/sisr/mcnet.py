@@ -18,7 +18,7 @@ from torch.nn.functional import relu
 from torch.nn.utils.parametrizations import weight_norm
 
 from ..errors import InputError
-from .training import Recipe
+from ..learning import Recipe
 
 FEATURES, UNITS, BLOCKS = 84, 3, 4
 

@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 
 from .block import Block, surrounded
@@ -13,6 +15,8 @@ from .model import IMAGE, UNCERTAINTY, SuperresolveModel
 from .reconstruct import make_blur
 from .upscaler import interpolated
 
+REACH_SIGMAS = 4.0
+"""How far the blur of the trial reaches."""
 LEAST_SIDE = 12
 """Pixels of a coarsened block below which it shows too little."""
 
@@ -22,16 +26,17 @@ def on_own_scale(model: SuperresolveModel, blocks: Sequence[Block]) -> Trial | N
 
     Args:
         model: fitted.
-        blocks: valid throughout where they count.
+        blocks: of the image; the largest square without a hole is taken of each.
 
     Returns:
         None where no block is large enough and valid.
     """
     sums, count = torch.zeros(5, dtype=torch.float64), 0
     for block in blocks:
-        truth, coarse = coarsened(block, model.factor, model.settings.psf_sigma)
-        if truth is None or min(coarse.shape[1:]) < LEAST_SIDE:
+        whole = _without_holes(block, math.ceil(REACH_SIGMAS * model.settings.psf_sigma))
+        if min(part.stop - part.start for part in whole.core) < model.factor * LEAST_SIDE:
             continue
+        truth, coarse = coarsened(whole, model.factor, model.settings.psf_sigma)
         seen = torch.ones(coarse.shape[1:], dtype=torch.bool)
         margin = (model.halo_px, model.halo_px)
         cube, valid = surrounded(coarse.cpu().numpy(), seen.numpy(), (margin, margin))
@@ -48,11 +53,44 @@ def on_own_scale(model: SuperresolveModel, blocks: Sequence[Block]) -> Trial | N
     return Trial(cubic_square**0.5, square**0.5, cubic_angle, angle, said**0.5)
 
 
-def coarsened(block: Block, factor: int, sigma: float) -> tuple[torch.Tensor | None, torch.Tensor]:
+def _without_holes(block: Block, margin: int) -> Block:
+    """The block itself where it is valid throughout, else the largest square in it that is."""
+    if bool(block.valid.all()):
+        return block
+    corner, side = largest_square(block.valid.cpu().numpy())
+    rows, cols = (slice(start, start + side) for start in corner)
+    return Block(block.cube[:, rows, cols], block.valid[rows, cols], min(margin, side // 2))
+
+
+def largest_square(valid: np.ndarray) -> tuple[tuple[int, int], int]:
+    """First row and column, and side, of the largest square of True in [rows, columns]; side 0 where there is none."""
+    sums = np.pad(valid.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+
+    def corners(side: int) -> np.ndarray:
+        inside = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+        return np.argwhere(inside == side * side)
+
+    best, least, most = (0, 0), 0, min(valid.shape)
+    while least < most:  # a square of True holds all smaller ones
+        side = (least + most + 1) // 2
+        found = corners(side)
+        if len(found):
+            best, least = (int(found[0][0]), int(found[0][1])), side
+        else:
+            most = side - 1
+    return best, least
+
+
+def coarsened(block: Block, factor: int, sigma: float) -> tuple[torch.Tensor, torch.Tensor]:
     """The core of a block and its blurred and decimated view, seen with the surroundings that it has.
 
+    Args:
+        block: valid throughout.
+        factor: s.
+        sigma: of the blur, in the block's pixels.
+
     Returns:
-        truth [bands, s h, s w], None where pixels are invalid, and view [bands, h, w].
+        truth [bands, s h, s w] and view [bands, h, w].
     """
     rows, cols = block.core
     reach = block.margin // factor
@@ -60,8 +98,6 @@ def coarsened(block: Block, factor: int, sigma: float) -> tuple[torch.Tensor | N
     top, left = rows.start - reach * factor, cols.start - reach * factor
     whole = height + 2 * reach, width + 2 * reach
     around = slice(top, top + factor * whole[0]), slice(left, left + factor * whole[1])
-    if not bool(block.valid[around].all()):
-        return None, block.cube[:, :0, :0]
     blur = make_blur(factor, sigma, whole, block.cube.device)
     view = blur(block.cube[:, around[0], around[1]])[:, reach : reach + height, reach : reach + width]
     rows, cols = slice(rows.start, rows.start + factor * height), slice(cols.start, cols.start + factor * width)

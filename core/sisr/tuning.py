@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 
 from ..engine.method import Context
+from ..learning import Progress, Recipe
 from .block import Block
 from .evidence import Sizes
 from .mcnet import McNet, paper_recipe
@@ -21,7 +22,7 @@ from .planes import PlaneSpace, filled
 from .reconstruct import make_blur
 from .size_law import fit_law
 from .sources import Grained, Source, Standardised
-from .training import Progress, Recipe, train
+from .training import train
 from .upscaler import MAIN, Published
 
 RECIPE = Recipe(steps=300, images=6, rate=3e-4, warm_up=0.1, average=60, judge_every=50, patience=3)

@@ -151,14 +151,14 @@ def test_a_hole_takes_neither_the_trial_nor_the_look_at_the_agreement_away(scene
     image = write(tmp_path / "holed.tif", fields(160, 160)[:, :80, :80], hole=(slice(3, 6), slice(4, 9)))
     found = go(job(image, tmp_path, ("superresolved", "result"))).numbers
     assert found["trial_gain"] > 0
-    assert found["consistency_psnr"] > 45
+    assert found["psnr_consistency"] > 45
 
 
 def test_an_empty_band_does_not_hide_the_agreement(scene, tmp_path):
     coarse = scene[1].copy()
     coarse[BANDS // 2] = 0.0
     image = write(tmp_path / "empty.tif", coarse)
-    assert go(job(image, tmp_path, ("superresolved", "result"))).numbers["consistency_psnr"] > 45
+    assert go(job(image, tmp_path, ("superresolved", "result"))).numbers["psnr_consistency"] > 45
 
 
 def test_nothing_is_darker_than_black(scene, tmp_path):

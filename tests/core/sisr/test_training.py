@@ -8,11 +8,12 @@ import torch
 
 from hyperres.core.engine.method import Context
 from hyperres.core.errors import Cancelled, HyperResError
+from hyperres.core.learning import Recipe
 from hyperres.core.sisr.held_out import KINDS, other_pairs
 from hyperres.core.sisr.network import PlaneNet
 from hyperres.core.sisr.pairs import PairBatch, generic_source
 from hyperres.core.sisr.sources import Grained, Recalled, Source, Standardised
-from hyperres.core.sisr.training import Recipe, root_mean_square, train
+from hyperres.core.sisr.training import root_mean_square, train
 
 CPU = torch.device("cpu")
 QUICK = Recipe(steps=30, images=4, average=5, judge_every=10)

@@ -7,7 +7,7 @@ import torch
 
 from hyperres.core.sisr.block import Block, surrounded
 from hyperres.core.sisr.reconstruct import make_blur
-from hyperres.core.sisr.trial import coarsened
+from hyperres.core.sisr.trial import coarsened, largest_square
 from hyperres.core.sisr.uncertainty import contrast, disagreement, spread_out
 
 
@@ -30,11 +30,21 @@ def test_a_coarsened_block_is_the_blur_of_all_around_it():
     torch.testing.assert_close(view, whole[:, 7:23, 7:27])
 
 
-def test_blocks_with_gaps_are_no_truth():
-    valid = torch.ones(60, 60, dtype=torch.bool)
-    valid[20, 20] = False
-    truth, view = coarsened(Block(torch.rand(3, 60, 60), valid, 14), 2, 1.0)
-    assert truth is None and view.numel() == 0
+@pytest.mark.parametrize("holes", [0, 1, 30, 400])
+def test_the_largest_square_without_a_hole_is_found(holes):
+    random = np.random.default_rng(holes)
+    valid = np.ones((20, 27), dtype=bool)
+    valid[random.integers(0, 20, holes), random.integers(0, 27, holes)] = False
+    (row, col), side = largest_square(valid)
+    assert valid[row : row + side, col : col + side].all()
+    larger = (
+        np.lib.stride_tricks.sliding_window_view(valid, (side + 1, side + 1)) if side < 20 else np.zeros((1, 1, 1, 1))
+    )
+    assert not larger.all(axis=(2, 3)).any()
+
+
+def test_nothing_valid_has_no_square():
+    assert largest_square(np.zeros((5, 6), dtype=bool))[1] == 0
 
 
 def test_contrast_is_the_variance_of_the_neighbours_that_there_are():
