@@ -17,6 +17,7 @@ METHODS: dict[str, tuple[str, str]] = {
     "spectralift": ("fusion.method", "SpectraLift"),
     "spectramorph": ("fusion.method", "SpectraMorph"),
     "superresolve": ("sisr.method", "Superresolve"),
+    "spectralsuperresolve": ("ssr.method", "SpectralSuperResolution"),
 }
 """Module below ``core`` and class of a method that is fitted and applied, by the name that jobs use."""
 

@@ -30,13 +30,12 @@ _SEEDING_PIXELS = 20_000
 
 
 class SpectralMap(Protocol):
-    """Anything that gives spectra to MSI pixels.
+    """Anything that gives spectra to MSI pixels."""
 
-    Attributes:
-        name: in words.
-    """
-
-    name: str
+    @property
+    def name(self) -> str:
+        """In words."""
+        ...
 
     def predict(self, msi: torch.Tensor) -> torch.Tensor:
         """X [d, pixels] of Y [c, pixels]."""
@@ -85,7 +84,7 @@ class ClusteredRidge:
     def predict(self, msi: torch.Tensor) -> torch.Tensor:
         """See :class:`SpectralMap`."""
         features = self.common.features(msi)
-        nearest = _nearest(msi / self.scale[:, None], self.centres)
+        nearest = nearest_centre(msi / self.scale[:, None], self.centres)
         found = torch.empty(self.weights.shape[1], msi.shape[1], dtype=msi.dtype, device=msi.device)
         for k, weights in enumerate(self.weights):
             inside = (nearest == k).nonzero()[:, 0]
@@ -149,7 +148,7 @@ def fit_clustered_ridge(
     common = fit_ridge(msi, target, folds)
     trials = []
     for count in CENTRES:
-        centres = _find_centres(msi / scale[:, None], count, generator)
+        centres = find_centres(msi / scale[:, None], count, generator)
         for ridge in RIDGES:
             error = 0.0
             for fold in folds.unique():
@@ -191,7 +190,7 @@ def _fit_around(
     common: Ridge, scale: torch.Tensor, centres: torch.Tensor, msi: torch.Tensor, target: torch.Tensor, ridge: float
 ) -> ClusteredRidge:
     """Fit what the common regression leaves around each centre; few pixels leave it as it is."""
-    rows, nearest = common.features(msi), _nearest(msi / scale[:, None], centres)
+    rows, nearest = common.features(msi), nearest_centre(msi / scale[:, None], centres)
     left, power = target - common.weights @ rows, rows.double().square().mean(dim=1)
     weights = []
     for k in range(len(centres)):
@@ -213,13 +212,13 @@ def _solve(gram: torch.Tensor, cross: torch.Tensor, ridge: float) -> torch.Tenso
     return torch.linalg.solve(gram + ridge * torch.diag(gram.diagonal().clamp_min(1e-30)), cross.mT).mT.float()
 
 
-def _nearest(pixels: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
+def nearest_centre(pixels: torch.Tensor, centres: torch.Tensor) -> torch.Tensor:
     """Index of the nearest centre of each pixel [c, pixels]."""
     # |p - c|^2 without |p|^2, which is the same for all centres
     return (centres.square().sum(dim=1)[:, None] / 2 - centres @ pixels).argmin(dim=0)
 
 
-def _find_centres(pixels: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
+def find_centres(pixels: torch.Tensor, count: int, generator: torch.Generator) -> torch.Tensor:
     """Centres [k, c] by k-means from far-apart pixels (Arthur & Vassilvitskii 2007, k-means++)."""
     chosen = torch.randperm(pixels.shape[1], generator=generator)[:_SEEDING_PIXELS].to(pixels.device)
     points = pixels[:, chosen].T
@@ -230,7 +229,7 @@ def _find_centres(pixels: torch.Tensor, count: int, generator: torch.Generator) 
         centres = torch.cat([centres, drawn])
         distance = torch.minimum(distance, (points - drawn).square().sum(dim=1))
     for _ in range(_LLOYD_STEPS):
-        member = torch.nn.functional.one_hot(_nearest(points.T, centres), len(centres)).to(points)
+        member = torch.nn.functional.one_hot(nearest_centre(points.T, centres), len(centres)).to(points)
         sizes = member.sum(dim=0)[:, None]
         centres = torch.where(sizes > 0, member.T @ points / sizes.clamp_min(1), centres)
     return centres

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fits all ways on the training part and judges them by the validation part, which none of them ever saw."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from ..engine.method import Context
+from ..quality.reference import ReferenceQuality, measure
+from .baselines import SpectralMap, fit_clustered_ridge, fit_pixel_network, fit_ridge
+from .evidence import Contender
+from .factory import make_basis
+from .pairs import Pixels, TrainingData, TrainingPart, gather
+from .ways import PixelWay, Way
+
+MOST_PIXELS = 20_000
+COORDINATES = 20
+"""Of the simple ways: so many that what is left out cannot be told from an MSI."""
+PEAK = 0.999
+SIMPLE = ("ridge", "clustered", "pixel")
+_MOST_VALUES = 2_000_000
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A way and how it did."""
+
+    way: Way
+    score: Contender
+
+
+def fit_simple(data: TrainingData, context: Context) -> list[tuple[Way, float]]:
+    """Fit the simple ways on the training part; each with the seconds it took."""
+    pixels = gather(data.train, MOST_PIXELS)
+    basis = make_basis(pixels.hsi, COORDINATES)
+    target = basis.mT @ pixels.hsi
+    found: list[tuple[Way, float]] = []
+    for number, kind in enumerate(SIMPLE):
+        context.check_cancelled()
+        context.on_progress(number / len(SIMPLE))
+        started = time.perf_counter()
+        fitted = PixelWay(kind, _FITS[kind](pixels, target, context), basis)
+        found.append((fitted, time.perf_counter() - started))
+    return found
+
+
+def judge(way: Way, held: Sequence[TrainingPart], peak: float, seconds: float = 0.0) -> Contender:
+    """Judge a way by parts that it never saw.
+
+    Args:
+        way: the way, on the parts' device.
+        held: the parts.
+        peak: of PSNR and SSIM.
+        seconds: that fitting it took.
+    """
+    quality = ReferenceQuality(len(way.basis), None, peak)
+    for part in held:
+        whole = slice(0, part.valid.shape[0]), slice(0, part.valid.shape[1])
+        quality.add(measure(estimate(way, part), part.hsi, part.valid, (0, 0), whole, peak)[0])
+    scores = quality.result()
+    ssim = None if math.isnan(scores.ssim) else scores.ssim
+    return Contender(way.kind, way.name, scores.rmse, scores.psnr, scores.sam, ssim, seconds)
+
+
+def estimate(way: Way, part: TrainingPart) -> torch.Tensor:
+    """Spectra of a part, [C, rows, columns]."""
+    return torch.einsum("cd,dij->cij", way.basis, way.coordinates(part.msi))
+
+
+def find_peak(held: Sequence[TrainingPart]) -> float:
+    """A value that only the brightest of the validation part exceed; 1 where it is black."""
+    values = torch.cat([part.hsi[:, part.valid].flatten() for part in held])
+    values = values[:: max(1, len(values) // _MOST_VALUES)]
+    # quantile() takes no more than 16 million values
+    peak = float(torch.quantile(values, PEAK))
+    return peak if peak > 0 else 1.0
+
+
+def choose(entries: Sequence[Entry], preset: str) -> Entry:
+    """The way that was asked for, or under ``auto`` the one with the highest PSNR on the validation part."""
+    asked = [entry for entry in entries if preset in ("auto", entry.way.kind)]
+    return max(asked, key=lambda entry: entry.score.psnr)
+
+
+def _ridge(pixels: Pixels, target: torch.Tensor, context: Context) -> SpectralMap:
+    return fit_ridge(pixels.msi, target, pixels.folds)
+
+
+def _clustered(pixels: Pixels, target: torch.Tensor, context: Context) -> SpectralMap:
+    return fit_clustered_ridge(pixels.msi, target, pixels.folds, context.generator())
+
+
+def _pixel(pixels: Pixels, target: torch.Tensor, context: Context) -> SpectralMap:
+    return fit_pixel_network(pixels.msi, target, context)
+
+
+_FITS: dict[str, Callable[[Pixels, torch.Tensor, Context], SpectralMap]] = {
+    "ridge": _ridge,
+    "clustered": _clustered,
+    "pixel": _pixel,
+}

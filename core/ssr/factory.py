@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Makes the subspace of spectra and untrained networks from training data."""
+
+from __future__ import annotations
+
+import torch
+
+from ..engine.method import Context
+from .baselines import fit_ridge
+from .pairs import TrainingData, gather
+from .unfolding import PaperNet, RobustNet
+
+COORDINATES = 10
+MOST_PIXELS = 20_000
+_NEGLIGIBLE = 1e-9
+"""Share of the spectra's power that is not worth a coordinate."""
+
+
+def make_basis(pixels: torch.Tensor, most: int = COORDINATES) -> torch.Tensor:
+    """The directions in which spectra lie, strongest first.
+
+    Not centred, so that spectra in proportion to others stay so.
+
+    Args:
+        pixels: X, [C, pixels].
+        most: how many at most.
+
+    Returns:
+        E, orthonormal columns, float32 [C, d].
+    """
+    wide = pixels.double()
+    powers, vectors = torch.linalg.eigh(wide @ wide.mT / wide.shape[1])
+    powers = powers.flip(0).clamp_min(0.0)
+    left = 1.0 - powers.cumsum(0) / powers.sum().clamp_min(1e-300)
+    needed = int((left > _NEGLIGIBLE).sum()) + 1
+    return vectors.flip(1)[:, : min(needed, most, len(pixels))].float().contiguous()
+
+
+def make_network(data: TrainingData, context: Context) -> RobustNet:
+    """The network that is tied to what is known, at its start: a regression, made consistent with the MSI."""
+    torch.manual_seed(context.seed)
+    pixels = gather(data.train, MOST_PIXELS)
+    basis = make_basis(pixels.hsi)
+    start = fit_ridge(pixels.msi, basis.mT @ pixels.hsi, pixels.folds, degrees=(1,)).weights
+    return RobustNet(basis, data.response, data.low, data.high, start[:, 1:], start[:, 0]).to(context.device)
+
+
+def make_paper_network(data: TrainingData, context: Context) -> PaperNet:
+    """The network as published."""
+    torch.manual_seed(context.seed)
+    return PaperNet(len(data.hsi_table), len(data.msi_table)).to(context.device)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Fits a model on training data: a contest of all ways, then what has to be said about the winner."""
+
+from __future__ import annotations
+
+import torch
+
+from ..engine.method import Context
+from ..errors import InputError
+from .contest import MOST_PIXELS, Entry, choose, estimate, find_peak, fit_simple, judge
+from .deviation import Deviations, expect, raised
+from .evidence import Example, SsrEvidence, Training
+from .model import SsrModel
+from .pairs import Pixels, TrainingData, TrainingPart, gather
+from .settings import SsrSettings
+from .unseen import Unseen, find_unseen
+from .ways import Way
+
+LEAST_PIXELS = 50
+"""Valid pixels below which nothing can be learnt or judged."""
+EXAMPLES = 6
+
+
+def fit(data: TrainingData, settings: SsrSettings, context: Context) -> SsrModel:
+    """Fit all ways, choose one, and find out how far it can be trusted.
+
+    Raises:
+        InputError: there is too little to learn from.
+        Cancelled: the user asked to stop.
+    """
+    check_data(data)
+    peak = find_peak(data.held)
+    fitted, training = fit_simple(data, context), Training()
+    entries = [Entry(way, judge(way, data.held, peak, seconds)) for way, seconds in fitted]
+    chosen = choose(entries, settings.preset)
+    pixels = gather(data.train, MOST_PIXELS)
+    expected = expect(pixels, data.response, data.noise, context.generator())
+    deviations, inflation, covered = raised(expected, chosen.way, data.held)
+    unseen = find_unseen(torch.cov(pixels.hsi.double()), data.response, data.noise)
+    evidence = SsrEvidence(
+        mode=settings.mode,
+        preset=settings.preset,
+        chosen=chosen.way.kind,
+        contenders=tuple(sorted((entry.score for entry in entries), key=lambda score: -score.psnr)),
+        peak=peak,
+        train_pixels=_count(data.train),
+        held_pixels=_count(data.held),
+        dimensions=chosen.way.basis.shape[1],
+        response=_rows(data.response),
+        low=_rows(data.low),
+        high=_rows(data.high),
+        nominal=None,
+        gain=_numbers(data.gain),
+        offset=_numbers(data.offset),
+        unseen=_numbers(unseen.share),
+        blind=tuple(unseen.blind.tolist()),
+        inflation=inflation,
+        covered=covered,
+        residual=_residual(chosen.way, data),
+        examples=_examples(chosen.way, deviations, data.held),
+        training=training,
+        notes=(*data.notes, *_blind_note(unseen, data)),
+    )
+    context.on_message(evidence.verdict())
+    radiometry = torch.stack([data.gain, data.offset, data.ceiling])
+    return SsrModel(
+        data.hsi_table, data.msi_table, chosen.way, deviations, radiometry, settings, evidence, data.kept or None
+    )
+
+
+def check_data(data: TrainingData) -> None:
+    """Refuse data that nothing can be learnt from.
+
+    Raises:
+        InputError: says what is wrong.
+    """
+    for parts, title in ((data.train, "to learn from"), (data.held, "to validate with")):
+        count = _count(parts)
+        if count < LEAST_PIXELS:
+            raise InputError(
+                f"Only {count} pixels with spectra are left {title}; at least {LEAST_PIXELS} are needed: choose "
+                "images that share more valid ground, or another source of spectra."
+            )
+    pixels = gather(data.train, MOST_PIXELS)
+    if not (bool(pixels.msi.isfinite().all()) and bool(pixels.hsi.isfinite().all())):
+        raise InputError("The training data hold values that are no numbers: check the nodata values of the inputs.")
+    _refuse_constant(pixels, data)
+
+
+def _refuse_constant(pixels: Pixels, data: TrainingData) -> None:
+    spread = pixels.msi.std(dim=1)
+    constant = spread <= 1e-6 * pixels.msi.abs().mean(dim=1).clamp_min(1e-12)
+    if bool(constant.any()):
+        name = data.msi_table.names[int(constant.nonzero()[0])]
+        raise InputError(
+            f"Band {name} of the multispectral image has the same value everywhere, so nothing can be learnt from it: "
+            "leave it out."
+        )
+
+
+def _count(parts: tuple[TrainingPart, ...]) -> int:
+    return sum(int(part.valid.sum()) for part in parts)
+
+
+def _residual(way: Way, data: TrainingData) -> tuple[float, ...]:
+    """Root mean square of Y - R X on the validation part."""
+    left = [
+        (part.msi - torch.einsum("cb,bij->cij", data.response, estimate(way, part)))[:, part.valid]
+        for part in data.held
+    ]
+    return _numbers(torch.cat(left, dim=1).square().mean(dim=1).sqrt())
+
+
+def _examples(way: Way, deviations: Deviations, held: tuple[TrainingPart, ...]) -> tuple[Example, ...]:
+    """Spectra at even steps of brightness, from the darkest tenth to the brightest."""
+    bands, found = range(len(way.basis)), []
+    for part in held:
+        guess, stated = estimate(way, part), deviations.of(part.msi, bands)
+        found.append(torch.stack([values[:, part.valid] for values in (part.hsi, guess, stated)]))
+    truth, guess, stated = torch.cat(found, dim=2)
+    order = truth.mean(dim=0).argsort()
+    places = (torch.linspace(0.05, 0.95, EXAMPLES) * (len(order) - 1)).round().long()
+    return tuple(
+        Example(_numbers(truth[:, i]), _numbers(guess[:, i]), _numbers(stated[:, i])) for i in order[places].tolist()
+    )
+
+
+def _blind_note(unseen: Unseen, data: TrainingData) -> list[str]:
+    blind = unseen.blind.nonzero().flatten().tolist()
+    if not blind:
+        return []
+    names = [data.hsi_table.names[i] for i in blind]
+    if data.hsi_table.wavelength_nm is not None:
+        names = _stretches([data.hsi_table.wavelength_nm[i] for i in blind], data.hsi_table.wavelength_nm)
+    return [
+        f"The multispectral bands cannot see {len(blind)} of {len(unseen.blind)} bands ({', '.join(names[:8])}"
+        f"{', ...' if len(names) > 8 else ''}): they explain less than half of how those vary, so what is written "
+        "there is what such ground usually looks like."
+    ]
+
+
+def _stretches(blind_nm: list[float], all_nm: tuple[float, ...]) -> list[str]:
+    """Wavelengths as stretches of neighbouring bands."""
+    order, spans = sorted(all_nm), list[list[float]]()
+    for nm in sorted(blind_nm):
+        follows = spans and order.index(nm) == order.index(spans[-1][1]) + 1
+        if follows:
+            spans[-1][1] = nm
+        else:
+            spans.append([nm, nm])
+    return [f"{a:.0f} nm" if a == b else f"{a:.0f}-{b:.0f} nm" for a, b in spans]
+
+
+def _rows(matrix: torch.Tensor) -> tuple[tuple[float, ...], ...]:
+    return tuple(_numbers(row) for row in matrix)
+
+
+def _numbers(values: torch.Tensor) -> tuple[float, ...]:
+    return tuple(float(value) for value in values)
