@@ -16,6 +16,10 @@ if it leaves no more error than a response anywhere would, but for chance.
 
 The HSI is blurred by its own optics, the averaged MSI is not. Both must have been smoothed alike, by a Gaussian of one
 or two coarse pixels: else contrasts of the MSI find too little contrast in the HSI, and gains come out too large.
+
+For bands of confidence an estimate can be drawn instead: where no spectrum shows how the response runs, smoothness makes
+it straight, in every resample alike. A draw makes it bend there at random, b = D2 d being pulled not to 0 but to
+b ~ N(0, (2 rms(D2 d))^2) (randomize-then-optimize, Bardsley and others 2014, doi:10.1137/140964023).
 """
 
 from __future__ import annotations
@@ -46,6 +50,8 @@ _CONTRADICTION = 2.0
 _TRIED, _AS_WELL = 1e-4, 1.1
 """Smoothness in the search for a band's place, and how much more error a response in one stretch may leave at most."""
 _RIDGE = 1e-9
+_BENT = 2.0
+"""How much more than on average a response may bend where no pixel tells; boxes bend at their edges only."""
 _LARGEST_GAP = 5.0
 """Neighbours farther apart than so many usual steps need not be alike."""
 
@@ -72,11 +78,24 @@ class EstimatedSrf:
 
 @dataclass(frozen=True)
 class _Pixels:
-    """Spectra times the bands' cells [pixels, bands], D2' D2 [bands, bands], held-out pixels [pixels]."""
+    """Spectra times the bands' cells [pixels, bands], D2 [rows, bands], held-out pixels [pixels], source of draws."""
 
     x: np.ndarray
-    rough: np.ndarray
+    rows: np.ndarray
     held_out: np.ndarray
+    draws: np.random.Generator | None
+
+    @property
+    def rough(self) -> np.ndarray:
+        """D2' D2, [bands, bands]."""
+        return self.rows.T @ self.rows
+
+    def bend(self, density: np.ndarray) -> np.ndarray:
+        """What a drawn bend adds to the right side of the normal equations, per smoothness, [bands]."""
+        if self.draws is None:
+            return np.zeros_like(density)
+        size = _BENT * np.sqrt(np.mean(np.square(self.rows @ density)))
+        return np.asarray(self.rows.T @ (size * self.draws.standard_normal(len(self.rows))))
 
 
 @dataclass(frozen=True)
@@ -95,6 +114,7 @@ def estimate_srf(
     msi_table: BandTable,
     seed: int = 0,
     force: bool = False,
+    draws: np.random.Generator | None = None,
 ) -> EstimatedSrf:
     """Estimate the response of every MSI band.
 
@@ -105,6 +125,7 @@ def estimate_srf(
         msi_table: the MSI's bands; their wavelengths help where known.
         seed: which runs of pixels are held out.
         force: take an even response, and say so, for a band of which the HSI explains nothing.
+        draws: makes the response bend at random where the pixels do not tell, for bands of confidence.
 
     Raises:
         InputError: there are too few pixels.
@@ -122,7 +143,7 @@ def estimate_srf(
     x = np.asarray(hsi_pixels, dtype=np.float64) / unit * cells
     # neighbours are alike, so that single held-out pixels would tell nothing new
     held_out = (np.arange(count) * _RUNS // count + seed) % 3 == 1
-    pixels = _Pixels(x, rows.T @ rows, held_out)
+    pixels = _Pixels(x, rows, held_out, draws)
     found, gains, offsets = [], [], []
     sentences: list[str] = []
     if count < FEW_PIXELS:
@@ -220,12 +241,17 @@ def _fit_band(pixels: _Pixels, y: np.ndarray, prior: np.ndarray) -> _BandFit:
     """Choose the smoothness on the held-out pixels, then fit all pixels, then those that fit well."""
     x, fitted = pixels.x, ~pixels.held_out
     normal = _normal(x[fitted], y[fitted])
-    held = [y - x @ _solve(normal, pixels.rough, prior, smoothness) for smoothness in SMOOTHNESS]
+    rough = pixels.rough
+    tried = [_solve(normal, rough, prior, smoothness) for smoothness in SMOOTHNESS]
+    held = [y - x @ density for density in tried]
     squares = np.array([(residual - residual[fitted].mean())[~fitted] ** 2 for residual in held])
-    smoothness = SMOOTHNESS[_smoothest_good(squares)]
+    chosen = _smoothest_good(squares)
+    smoothness = SMOOTHNESS[chosen]
+    bend = smoothness * pixels.bend(tried[chosen])
     keep = np.ones(len(y), dtype=bool)
     for _ in range(2):
-        density = _solve(_normal(x[keep], y[keep]), pixels.rough, prior, smoothness)
+        gram, side = _normal(x[keep], y[keep])
+        density = _solve((gram, side + bend), rough, prior, smoothness)
         residual = y - x @ density
         offset = float(residual[keep].mean())
         size = np.abs(residual - offset)

@@ -6,9 +6,9 @@ Smooth non-negative least squares (:mod:`core.sensors.estimate`) gives the funct
     MSI = matrix HSI + offset,   matrix = gain * response,
 
 and the same on pixels drawn with replacement gives bands around it. Neighbouring pixels are alike, so that whole runs
-of them are drawn (Künsch 1989, doi:10.1214/aos/1176347265). Narrow bands do not prove much by themselves: what no
-spectrum of the scene shows is set by smoothness in every draw. How many spectral dimensions the scene has is therefore
-told beside them, as the effective rank of its spectra (Roy & Vetterli 2007, EUSIPCO, eq. 3):
+of them are drawn (Künsch 1989, doi:10.1214/aos/1176347265). What no spectrum of the scene shows would be set by
+smoothness in every draw, so that each draw also bends there at random. How many spectral dimensions the scene has is
+told beside the bands, as the effective rank of its spectra (Roy & Vetterli 2007, EUSIPCO, eq. 3):
 
     exp(-sum p_i log p_i),   p_i = singular value i over their sum.
 """
@@ -79,7 +79,8 @@ def estimate_stf(
         context.on_progress(draw / RESAMPLES)
         chosen = draw_runs(len(hsi_pixels), generator)
         # a draw may happen to show nothing of a band, which the whole scene does show
-        draws.append(_matrix(estimate_srf(hsi_pixels[chosen], msi_pixels[chosen], *tables, seed=seed, force=True)))
+        drawn = estimate_srf(hsi_pixels[chosen], msi_pixels[chosen], *tables, seed=seed, force=True, draws=generator)
+        draws.append(_matrix(drawn))
     low, high = np.quantile(np.array(draws), _BAND, axis=0).astype(np.float32)
     return StfEstimate(
         estimate,
