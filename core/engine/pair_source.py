@@ -89,7 +89,8 @@ class PairSource:
         msi, msi_valid = _read(msi_reader, fine, len(self.msi_table))
         bottom, right = fine.row + fine.height, fine.col + fine.width
         edges = (fine.row == 0, bottom == self.grid.height, fine.col == 0, right == self.grid.width)
-        return PairBlock(hsi, hsi_valid, msi, msi_valid, self.placement.within(fine, coarse), edges)
+        placement, origin = self.placement.within(fine, coarse), (fine.row, fine.col)
+        return PairBlock(hsi, hsi_valid, msi, msi_valid, placement, edges, origin)
 
     def coarse_valid(self, coarse: Window) -> torch.Tensor:
         """Which HSI pixels of a window are valid, bool [rows, columns]."""

@@ -72,6 +72,7 @@ class PairBlock:
         msi_valid: bool [H, W].
         placement: of this hsi array on this msi array.
         edges: top, bottom, left, right: True where the msi array ends because the whole image does.
+        origin: row and column of the msi array's first pixel in the whole image.
     """
 
     hsi: torch.Tensor
@@ -80,6 +81,7 @@ class PairBlock:
     msi_valid: torch.Tensor
     placement: Placement
     edges: tuple[bool, bool, bool, bool] = (True, True, True, True)
+    origin: tuple[int, int] = (0, 0)
 
     @property
     def fine_shape(self) -> tuple[int, int]:

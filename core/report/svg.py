@@ -22,11 +22,13 @@ _DARK = ".t{fill:#c8cfd6}.g{stroke:#30363d}.a{stroke:#6b747d}.m{stroke:#aab3bc}.
 
 @dataclass(frozen=True)
 class Line:
-    """One named line; it breaks where y is NaN."""
+    """One named line; it breaks where y is NaN. Between ``low`` and ``high``, if given, lies a band around it."""
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
+    low: Sequence[float] = ()
+    high: Sequence[float] = ()
 
 
 def line_plot(
@@ -48,10 +50,11 @@ def line_plot(
         size: width and height of the picture without its legend.
     """
     x = fitted_axis([v for one in lines for v in one.x] + [v for pair in shaded for v in pair], x_title, 10, snap=False)
-    y = fitted_axis([0.0, *(v for one in lines for v in one.y)], y_title)
+    y = fitted_axis([0.0, *(v for one in lines for part in (one.y, one.low, one.high) for v in part)], y_title)
     frame = Frame(62, 12, size[0] - 80, size[1] - 64, x, y)
     parts = [_shade(frame, low, high) for low, high in shaded]
     parts += frame.draw()
+    parts += [element for i, one in enumerate(lines) for element in _band(frame, one, i)]
     parts += [element for i, one in enumerate(lines) for element in _curve(frame, one, i)]
     entries = [(one.name, _sample(i)) for i, one in enumerate(lines)]
     if shaded and shaded_name:
@@ -171,6 +174,23 @@ def _stroke(index: int) -> str:
 
 def _sample(index: int) -> str:
     return f'<line x1="0" y1="-4" x2="24" y2="-4" {_stroke(index)}/>'
+
+
+def _band(frame: Frame, one: Line, index: int) -> list[str]:
+    """The band around a line as one area per unbroken run."""
+    areas: list[list[tuple[float, float, float]]] = [[]]
+    for x, low, high in zip(one.x, one.low, one.high):
+        if math.isfinite(low) and math.isfinite(high):
+            areas[-1].append((frame.px(x), frame.py(low), frame.py(high)))
+        elif areas[-1]:
+            areas.append([])
+    parts = []
+    for area in areas:
+        corners = [(x, high) for x, _, high in area] + [(x, low) for x, low, _ in reversed(area)]
+        if len(area) > 1:
+            path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in corners)
+            parts.append(f'<path d="{path}Z" fill="{hex_colour(categorical(index))}" fill-opacity="0.2"/>')
+    return parts
 
 
 def _curve(frame: Frame, one: Line, index: int) -> list[str]:
