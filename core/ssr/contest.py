@@ -6,17 +6,21 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
 from ..engine.method import Context
+from ..learning import DivergenceError, Keeper, Progress
 from ..quality.reference import ReferenceQuality, measure
 from .baselines import SpectralMap, fit_clustered_ridge, fit_pixel_network, fit_ridge
-from .evidence import Contender
-from .factory import make_basis
-from .pairs import Pixels, TrainingData, TrainingPart, gather
-from .ways import PixelWay, Way
+from .evidence import Contender, Training
+from .factory import make_basis, make_network, make_paper_network
+from .pairs import Pixels, TrainingData, TrainingPart, lesson
+from .scene import SceneTile, scene_responses
+from .settings import SsrSettings
+from .training import RECIPE, train_network
+from .ways import NetworkWay, PixelWay, Way
 
 MOST_PIXELS = 20_000
 COORDINATES = 20
@@ -36,7 +40,7 @@ class Entry:
 
 def fit_simple(data: TrainingData, context: Context) -> list[tuple[Way, float]]:
     """Fit the simple ways on the training part; each with the seconds it took."""
-    pixels = gather(data.train, MOST_PIXELS)
+    pixels = lesson(data, MOST_PIXELS, context.generator())
     basis = make_basis(pixels.hsi, COORDINATES)
     target = basis.mT @ pixels.hsi
     found: list[tuple[Way, float]] = []
@@ -47,6 +51,30 @@ def fit_simple(data: TrainingData, context: Context) -> list[tuple[Way, float]]:
         fitted = PixelWay(kind, _FITS[kind](pixels, target, context), basis)
         found.append((fitted, time.perf_counter() - started))
     return found
+
+
+def fit_network(
+    data: TrainingData, settings: SsrSettings, context: Context, keeper: Keeper | None = None
+) -> tuple[Way, Training]:
+    """Train a network on the training part; one that diverges stays as it was at its best.
+
+    Raises:
+        Cancelled: the user asked to stop.
+    """
+    started = time.perf_counter()
+    published = settings.preset == "paper"
+    if published and context.device.type == "cpu":
+        context.on_warning("The network as published is large: its training takes hours without a GPU.")
+    network = (make_paper_network if published else make_network)(data, context)
+    recipe = RECIPE if settings.steps is None else replace(RECIPE, steps=settings.steps)
+    try:
+        progress = train_network(network, data, recipe, context, keeper)
+    except DivergenceError as error:
+        context.on_warning(f"{error} The state before that is used.")
+        progress = Progress()
+    seconds = time.perf_counter() - started
+    way = NetworkWay(network.to(torch.device("cpu")))
+    return way, Training(tuple(progress.steps), tuple(progress.errors), seconds)
 
 
 def judge(way: Way, held: Sequence[TrainingPart], peak: float, seconds: float = 0.0) -> Contender:
@@ -68,7 +96,9 @@ def judge(way: Way, held: Sequence[TrainingPart], peak: float, seconds: float = 
 
 
 def estimate(way: Way, part: TrainingPart) -> torch.Tensor:
-    """Spectra of a part, [C, rows, columns]."""
+    """Spectra of a part, [C, rows, columns]; networks find its response by themselves, as in a new scene."""
+    if isinstance(way, NetworkWay):
+        way = way.with_responses(scene_responses(way.network, lambda: [SceneTile(part.msi, part.valid)]))
     return torch.einsum("cd,dij->cij", way.basis, way.coordinates(part.msi))
 
 

@@ -52,14 +52,12 @@ class Training:
     """How a network was trained.
 
     Attributes:
-        steps: at which ``losses`` were looked at.
-        losses: on training pixels.
-        errors: on the validation part, as far as they were looked at.
+        steps: after which it was judged.
+        errors: root mean square errors on the validation part.
         seconds: in all.
     """
 
     steps: tuple[int, ...] = ()
-    losses: tuple[float, ...] = ()
     errors: tuple[float, ...] = ()
     seconds: float = 0.0
 
@@ -76,7 +74,7 @@ class SsrEvidence:
         train_pixels, held_pixels: how many.
         dimensions: of the subspace of spectra.
         response, low, high: R and its bounds, [c][C].
-        nominal: R as the camera's data sheet has it, [c][C], or None.
+        nominal: R as the camera's data sheet has it, [c][C]; None where no centres and widths are known.
         gain, offset: per MSI band, as in :class:`core.ssr.pairs.TrainingData`.
         unseen: share of each band's variance that the MSI leaves open, [C].
         blind: bands that the MSI cannot see, [C].

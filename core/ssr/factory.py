@@ -7,7 +7,7 @@ import torch
 
 from ..engine.method import Context
 from .baselines import fit_ridge
-from .pairs import TrainingData, gather
+from .pairs import TrainingData, lesson
 from .unfolding import PaperNet, RobustNet
 
 COORDINATES = 10
@@ -39,7 +39,7 @@ def make_basis(pixels: torch.Tensor, most: int = COORDINATES) -> torch.Tensor:
 def make_network(data: TrainingData, context: Context) -> RobustNet:
     """The network that is tied to what is known, at its start: a regression, made consistent with the MSI."""
     torch.manual_seed(context.seed)
-    pixels = gather(data.train, MOST_PIXELS)
+    pixels = lesson(data, MOST_PIXELS, context.generator())
     basis = make_basis(pixels.hsi)
     start = fit_ridge(pixels.msi, basis.mT @ pixels.hsi, pixels.folds, degrees=(1,)).weights
     return RobustNet(basis, data.response, data.low, data.high, start[:, 1:], start[:, 0]).to(context.device)

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from ..engine.method import Context
 from ..errors import InputError
-from .contest import MOST_PIXELS, Entry, choose, estimate, find_peak, fit_simple, judge
+from ..learning import Keeper
+from .contest import MOST_PIXELS, Entry, choose, estimate, find_peak, fit_network, fit_simple, judge
 from .deviation import Deviations, expect, raised
-from .evidence import Example, SsrEvidence, Training
+from .evidence import NETWORKS, Example, SsrEvidence, Training
 from .model import SsrModel
-from .pairs import Pixels, TrainingData, TrainingPart, gather
+from .pairs import Pixels, TrainingData, TrainingPart, gather, lesson
 from .settings import SsrSettings
 from .unseen import Unseen, find_unseen
 from .ways import Way
@@ -19,10 +22,18 @@ from .ways import Way
 LEAST_PIXELS = 50
 """Valid pixels below which nothing can be learnt or judged."""
 EXAMPLES = 6
+SIMPLE_SHARE = 0.1
+"""Of the progress, where a network is trained as well."""
 
 
-def fit(data: TrainingData, settings: SsrSettings, context: Context) -> SsrModel:
+def fit(data: TrainingData, settings: SsrSettings, context: Context, keeper: Keeper | None = None) -> SsrModel:
     """Fit all ways, choose one, and find out how far it can be trusted.
+
+    Args:
+        data: the training data.
+        settings: the settings; the simple ways are fitted whatever the preset, the network only where it is asked for.
+        context: device, seed, progress, messages and the wish to stop.
+        keeper: lets an interrupted training go on.
 
     Raises:
         InputError: there is too little to learn from.
@@ -30,10 +41,14 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context) -> SsrModel
     """
     check_data(data)
     peak = find_peak(data.held)
-    fitted, training = fit_simple(data, context), Training()
+    networks = settings.preset in ("auto", *NETWORKS)
+    fitted, training = fit_simple(data, _part_of(context, 0.0, SIMPLE_SHARE if networks else 1.0)), Training()
+    if networks:
+        network, training = fit_network(data, settings, _part_of(context, SIMPLE_SHARE, 1.0), keeper)
+        fitted.append((network, training.seconds))
     entries = [Entry(way, judge(way, data.held, peak, seconds)) for way, seconds in fitted]
     chosen = choose(entries, settings.preset)
-    pixels = gather(data.train, MOST_PIXELS)
+    pixels = lesson(data, MOST_PIXELS, context.generator())
     expected = expect(pixels, data.response, data.noise, context.generator())
     deviations, inflation, covered = raised(expected, chosen.way, data.held)
     unseen = find_unseen(torch.cov(pixels.hsi.double()), data.response, data.noise)
@@ -49,7 +64,7 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context) -> SsrModel
         response=_rows(data.response),
         low=_rows(data.low),
         high=_rows(data.high),
-        nominal=None,
+        nominal=None if data.nominal is None else _rows(data.nominal),
         gain=_numbers(data.gain),
         offset=_numbers(data.offset),
         unseen=_numbers(unseen.share),
@@ -66,6 +81,11 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context) -> SsrModel
     return SsrModel(
         data.hsi_table, data.msi_table, chosen.way, deviations, radiometry, settings, evidence, data.kept or None
     )
+
+
+def _part_of(context: Context, start: float, end: float) -> Context:
+    """A context for a part of the work."""
+    return replace(context, on_progress=lambda share: context.on_progress(start + (end - start) * share))
 
 
 def check_data(data: TrainingData) -> None:

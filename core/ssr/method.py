@@ -10,6 +10,7 @@ import torch
 
 from ..bands import BandTable
 from ..engine.method import Context, OutputSpec
+from ..learning import Keeper
 from .check import check_spectral_source
 from .fitting import fit
 from .model import SsrModel, output_specs
@@ -39,13 +40,15 @@ class SpectralSuperResolution:
         """
         check_spectral_source(settings, hsi, msi)
 
-    def fit(self, data: TrainingData, settings: SsrSettings, context: Context) -> SsrModel:
-        """Fit on training data.
+    def fit(
+        self, data: TrainingData, settings: SsrSettings, context: Context, keeper: Keeper | None = None
+    ) -> SsrModel:
+        """Fit on training data; see :func:`core.ssr.fitting.fit`.
 
         Raises:
             InputError: there is too little to learn from.
         """
-        return fit(data, settings, context)
+        return fit(data, settings, context, keeper)
 
     def restore(self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], table: BandTable) -> SsrModel:
         """Rebuild a saved model."""

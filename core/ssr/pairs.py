@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from .randomise import RandomResponses
 
 FOLDS, FOLD_SIDE = 4, 8
+SEEN_ALIKE = 64
+"""Pixels that are seen with the same response where it is drawn."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class TrainingData:
         gain, offset: what brought the image's numbers to the MSI here, (image - offset) / gain, float32 [c].
         ceiling: numbers of the image from which a band is saturated, float32 [c]; infinite where it never is.
         notes: sentences for the report.
+        nominal: R as the camera's data sheet has it, float32 [c, C], or None.
     """
 
     train: tuple[TrainingPart, ...]
@@ -64,6 +67,7 @@ class TrainingData:
     offset: torch.Tensor = field(default_factory=lambda: torch.zeros(1))
     ceiling: torch.Tensor = field(default_factory=lambda: torch.full((1,), torch.inf))
     notes: tuple[str, ...] = ()
+    nominal: torch.Tensor | None = None
 
 
 @dataclass(frozen=True)
@@ -79,6 +83,27 @@ class Pixels:
     hsi: torch.Tensor
     msi: torch.Tensor
     folds: torch.Tensor
+
+
+def lesson(data: TrainingData, most: int, generator: torch.Generator) -> Pixels:
+    """Pixels to learn from; where the response is only known roughly, every few are seen with another one.
+
+    Args:
+        data: the training data.
+        most: pixels at most; small data are seen as often as it takes with other responses.
+        generator: draws responses.
+    """
+    pixels = gather(data.train, most)
+    if data.randomised is None:
+        return pixels
+    count = pixels.hsi.shape[1]
+    chosen = torch.cat([torch.randperm(count, generator=generator) for _ in range(-(-most // count))])
+    chosen = chosen[: max(1, min(most, len(chosen)) // SEEN_ALIKE) * SEEN_ALIKE]
+    chosen = chosen[torch.arange(-(-len(chosen) // SEEN_ALIKE) * SEEN_ALIKE) % len(chosen)]
+    hsi = pixels.hsi[:, chosen]
+    groups = hsi.reshape(len(hsi), -1, SEEN_ALIKE, 1).transpose(0, 1)
+    msi = data.randomised.observe(groups, generator).transpose(0, 1).flatten(1)
+    return Pixels(hsi, msi, pixels.folds[chosen])
 
 
 def gather(parts: Sequence[TrainingPart], most: int | None = None) -> Pixels:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import torch
@@ -139,7 +139,8 @@ def restore_pixel_way(header: Mapping[str, Any], tensors: Mapping[str, torch.Ten
 
 def restore_network_way(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> NetworkWay:
     """Rebuild a saved network."""
-    values, stages, network = dict(tensors), int(header["stages"]), None
+    values, stages = dict(tensors), int(header["stages"])
+    network: Unfolding
     responses = values.pop("responses").split(1)
     bands, hsi_bands = values["response"].shape
     if header["kind"] == "network":
@@ -185,4 +186,8 @@ def _restore_pixel(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor
     return PixelNetwork(network, *(tensors[name] for name in ("msi_shift", "msi_scale", "shift", "scale")))
 
 
-_RESTORE = {"ridge": _restore_ridge, "clustered": _restore_clustered, "pixel": _restore_pixel}
+_RESTORE: dict[str, Callable[[Mapping[str, Any], Mapping[str, torch.Tensor]], SpectralMap]] = {
+    "ridge": _restore_ridge,
+    "clustered": _restore_clustered,
+    "pixel": _restore_pixel,
+}
