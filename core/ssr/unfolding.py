@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from ..learning import half_is_fast
 from .prior_networks import PNet, ZNet
 from .solvers import make_consistent, mean_grams, solve_r, solve_x
 
@@ -107,8 +108,13 @@ class Unfolding(nn.Module):
     def update_image(self, k: int, x: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
         """X_k+1 of X_k, both [batch, d, rows, columns], with R [batch or 1, c, C]."""
         stage = self.stages[k]
-        proposal, seen = stage.z_net(x), self.in_coordinates(response)
+        proposal, seen = self.guess_image(k, x), self.in_coordinates(response)
         return solve_x(proposal.flatten(2), msi.flatten(2), seen, stage.log_mu.exp()).reshape(proposal.shape)
+
+    def guess_image(self, k: int, x: torch.Tensor) -> torch.Tensor:
+        """Z_k+1 of X_k, both float32 [batch, d, rows, columns]."""
+        proposal: torch.Tensor = self.stages[k].z_net(x)
+        return proposal
 
     def updates_response(self, k: int) -> bool:
         """Whether R changes after this stage."""
@@ -206,9 +212,15 @@ class RobustNet(Unfolding):
         """See the base class; the last stage explains the MSI exactly."""
         if k < len(self.stages) - 1:
             return super().update_image(k, x, msi, response)
-        proposal = self.stages[k].z_net(x)
-        seen = self.in_coordinates(response)
+        proposal, seen = self.guess_image(k, x), self.in_coordinates(response)
         return make_consistent(proposal.flatten(2), msi.flatten(2), seen).reshape(proposal.shape)
+
+    def guess_image(self, k: int, x: torch.Tensor) -> torch.Tensor:
+        """See the base class; training convolves in bfloat16 where that is fast, tiles must come out as the whole."""
+        rows = x.contiguous(memory_format=torch.channels_last)
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training and half_is_fast(x.device)):
+            proposal = super().guess_image(k, rows)
+        return proposal.float()
 
     def updates_response(self, k: int) -> bool:
         """See the base class; what comes out is consistent with the response that comes out."""

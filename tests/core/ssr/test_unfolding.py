@@ -93,7 +93,7 @@ def test_the_robust_response_moves_towards_the_truth_when_the_image_is_true():
 def test_tiles_agree_with_the_whole_image_under_a_common_response():
     torch.manual_seed(0)
     basis, _, r, y = pair(30, 3, 5, side=96)
-    network = robust(basis, r, stages=2)
+    network = robust(basis, r, stages=2).eval()
     for parameter in network.parameters():
         parameter.data += 0.02 * torch.randn_like(parameter)
     common, reach, half = (r[None], r[None] * 1.1), network.reach, 48

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Training of the unfolded networks on patches drawn from the training part.
+
+Every step sees other patches, turned and mirrored by chance and brighter or darker by a few tenths: light changes, the
+response does not. Where the response itself is only known roughly, every patch is seen with another one. The validation
+part judges.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+
+from ..engine.method import Context
+from ..learning import Keeper, Progress, Recipe, Training
+from .losses import paper_loss, robust_loss
+from .pairs import TrainingData, TrainingPart
+from .unfolding import RobustNet, Unfolding
+
+RECIPE = Recipe(steps=3000, images=16, rate=2e-3, average=200, judge_every=250)
+SIDE = 32
+"""Pixels along a patch, where the parts are as large."""
+LEAST_VALID = 0.5
+"""Share of a patch's pixels that must be valid."""
+BRIGHTNESS = 0.3
+"""Standard deviation of the logarithm of the light."""
+_TRIES = 8
+
+
+def train_network(
+    network: Unfolding,
+    data: TrainingData,
+    recipe: Recipe,
+    context: Context,
+    keeper: Keeper | None = None,
+) -> Progress:
+    """Train a network in place.
+
+    Args:
+        network: :class:`RobustNet`, or :class:`~.unfolding.PaperNet`, which gets the published loss.
+        data: what to learn from.
+        recipe: how long and how fast.
+        context: device, seed, progress and the wish to stop.
+        keeper: lets an interrupted training go on.
+
+    Returns:
+        the judgements, root mean square errors on the validation part; the weights of the best are in ``network``.
+
+    Raises:
+        DivergenceError: the loss is no finite number any more; the best weights are in ``network`` nevertheless.
+        Cancelled: the user asked to stop.
+    """
+    patches = Patches(data, context.device)
+    robust = isinstance(network, RobustNet)
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        hsi, msi = patches.draw(recipe.images, generator)
+        found = network(msi)
+        return robust_loss(network, found, hsi, msi) if robust else paper_loss(network, found, hsi)
+
+    held = [TrainingPart(*(x.to(context.device) for x in (part.hsi, part.msi, part.valid))) for part in data.held]
+    training = Training(network, lambda judged: root_mean_square(judged.eval(), held), recipe, context)
+    try:
+        return training.whole(loss, keeper=keeper)
+    finally:
+        training.take_best()
+
+
+@torch.no_grad()
+def root_mean_square(network: torch.nn.Module, parts: Sequence[TrainingPart]) -> float:
+    """Root mean square error over valid pixels and bands."""
+    squares, count = 0.0, 0
+    for part in parts:
+        found = network(part.msi[None])
+        error = (network.expand(found.stages[-1])[0] - part.hsi)[:, part.valid]  # type: ignore[operator]
+        squares += float(error.double().square().sum())
+        count += error.numel()
+    return math.sqrt(squares / max(count, 1))
+
+
+class Patches:
+    """Draws patches; invalid pixels get the mean of the valid ones, in both images, so that they tell nothing new.
+
+    Args:
+        data: what to draw from.
+        device: where patches go.
+    """
+
+    def __init__(self, data: TrainingData, device: torch.device) -> None:
+        self._parts, self._random, self._device = data.train, data.randomised, device
+        self._side = min(SIDE, *(min(part.valid.shape) for part in data.train))
+        areas = [float(part.valid.sum()) for part in data.train]
+        self._shares = torch.tensor(areas) / sum(areas)
+
+    def draw(self, count: int, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """X [count, C, side, side] and Y [count, c, side, side]."""
+        parts = torch.multinomial(self._shares, count, replacement=True, generator=generator)
+        pairs = [self._patch(self._parts[int(part)], generator) for part in parts]
+        light = torch.exp(BRIGHTNESS * torch.randn(count, 1, 1, 1, generator=generator))
+        hsi, msi = (light * torch.stack(images) for images in zip(*pairs))
+        if self._random is not None:
+            msi = self._random.observe(hsi, generator)
+        turns = torch.randint(2, (3,), generator=generator).tolist()
+        hsi, msi = (_turned(images, turns).contiguous() for images in (hsi, msi))
+        return hsi.to(self._device), msi.to(self._device)
+
+    def _patch(self, part: TrainingPart, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+        """A patch of a part; after some tries one that lacks many pixels is taken as well."""
+        best = self._place(part, generator)
+        for _ in range(_TRIES):
+            if part.valid[best].float().mean() >= LEAST_VALID:
+                break
+            best = max(best, self._place(part, generator), key=lambda place: int(part.valid[place].sum()))
+        hsi, msi, valid = (image[..., best[0], best[1]] for image in (part.hsi, part.msi, part.valid))
+        return _filled(hsi, valid), _filled(msi, valid)
+
+    def _place(self, part: TrainingPart, generator: torch.Generator) -> tuple[slice, slice]:
+        corner = [int(torch.randint(n - self._side + 1, (), generator=generator)) for n in part.valid.shape]
+        return slice(corner[0], corner[0] + self._side), slice(corner[1], corner[1] + self._side)
+
+
+def _filled(image: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
+    if bool(valid.all()):
+        return image
+    mean = image[:, valid].mean(dim=1) if bool(valid.any()) else torch.zeros(len(image))
+    return torch.where(valid, image, mean[:, None, None])
+
+
+def _turned(images: torch.Tensor, turns: Sequence[int]) -> torch.Tensor:
+    """Mirrored along rows, along columns, and transposed, or not."""
+    axes = [axis for axis, turn in zip((-2, -1), turns) if turn]
+    images = images.flip(axes) if axes else images
+    return images.mT if turns[2] else images
