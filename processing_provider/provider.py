@@ -13,9 +13,11 @@ from ..algorithms.endmembers import EndmembersAlgorithm
 from ..algorithms.fuse import FuseAlgorithm
 from ..algorithms.simulate import SimulateAlgorithm
 from ..algorithms.spectralift import SpectraLiftAlgorithm
+from ..algorithms.spectralsuperresolve import SpectralSuperResolveAlgorithm
 from ..algorithms.spectramorph import SpectraMorphAlgorithm
 from ..algorithms.status import StatusAlgorithm
 from ..algorithms.superresolve import SuperresolveAlgorithm
+from ..algorithms.trainssr import TrainSsrAlgorithm
 from ..algorithms.unmix import UnmixAlgorithm
 from ..core.version import plugin_version
 
@@ -26,6 +28,8 @@ ALGORITHMS = (
     SpectraLiftAlgorithm,
     SpectraMorphAlgorithm,
     SuperresolveAlgorithm,
+    SpectralSuperResolveAlgorithm,
+    TrainSsrAlgorithm,
     SimulateAlgorithm,
     AssessAlgorithm,
     StatusAlgorithm,

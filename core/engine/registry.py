@@ -27,6 +27,9 @@ RUNNERS: dict[str, tuple[str, str]] = {
     "spectralift": ("engine.pair_run", "PairRun"),
     "spectramorph": ("engine.pair_run", "PairRun"),
     "superresolve": ("engine.finer_run", "FinerRun"),
+    "trainssr": ("engine.train_run", "TrainRun"),
+    "spectralsuperresolve": ("engine.spectral_run", "SpectralRun"),
+    "estimatestf": ("engine.stf_run", "StfRun"),
     "simulate": ("engine.simulate_run", "SimulateRun"),
     "assess": ("engine.assess_run", "AssessRun"),
 }

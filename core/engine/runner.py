@@ -35,7 +35,7 @@ from .workspace import Workspace
 if TYPE_CHECKING:
     from ..report.page import Section
 
-FILE_ROLES = frozenset({"endmembers", "sli", "srf", "report", "result", "model"})
+FILE_ROLES = frozenset({"endmembers", "sli", "srf", "stf", "stf_bands", "report", "result", "model"})
 """Outputs that are no rasters."""
 
 

@@ -18,6 +18,8 @@ ALGORITHMS = (
     "spectralift",
     "spectramorph",
     "superresolve",
+    "spectralsuperresolve",
+    "trainssr",
     "simulate",
     "assess",
     "status",

@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The report of a spectral super-resolution or of its training: spectra, what they rest on, how far to trust them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..bands import BandTable, spans
+from ..engine.record import OutputSummary, RunRecord
+from ..report import about_run, png, ramps, svg
+from ..report.page import Figure, Section, Table
+from .evidence import NETWORKS, Example, SsrEvidence
+from .view import View, ViewedPixel
+
+if TYPE_CHECKING:
+    from .model import SsrModel
+
+GAP = 4.0
+"""A step between neighbouring wavelengths this many times the usual one is a gap in the sensor's coverage."""
+PGU_NET = (
+    "Unfolded network: Li, Chen, Guo, Zhang, Zhang & Chen (2026): Physics-guided deep unfolding for blind cross-sensor "
+    "spectral super-resolution via learning the spectral transformation function. arXiv:2606.05759"
+)
+SOURCES = {
+    "overlap": "a hyperspectral image of the same ground",
+    "archive": "hyperspectral images of other ground",
+    "library": "a spectral library",
+}
+
+
+def sections(model: SsrModel, run: RunRecord, view: View | None) -> list[Section]:
+    """Everything the report shows, warnings first.
+
+    Args:
+        model: what was fitted or applied.
+        run: what the engine measured.
+        view: a close look at the result; None for a training.
+    """
+    evidence, table = model.evidence, model.table
+    trained_only = run.job.method == "trainssr"
+    parts = [*about_run.warning_sections(run, list(evidence.notes)), _key_figures(evidence, run, trained_only)]
+    if view is not None:
+        parts += [_pictures(view), _spectra(view, model, run.quantity), _residual(view, run.quantity)]
+    parts += [_contest(evidence, run), _examples(evidence, table, run.quantity), _response(evidence, model)]
+    parts.append(_unseen(evidence, table))
+    if "uncertainty" in run.summaries:
+        parts.append(_uncertainty(run.summaries["uncertainty"], run.quantity))
+    if evidence.training.steps:
+        parts.append(_training(evidence, run.quantity))
+    if not trained_only:
+        parts.append(about_run.input_section(run))
+    parts.append(about_run.settings_section(run, _settings(evidence)))
+    if evidence.chosen in NETWORKS or any(score.kind in NETWORKS for score in evidence.contenders):
+        parts.append(Section("How to cite the methods used", [PGU_NET]))
+    return parts
+
+
+def _key_figures(evidence: SsrEvidence, run: RunRecord, trained_only: bool) -> Section:
+    used = evidence.of(evidence.chosen) or evidence.best
+    rows = [
+        ("Error", f"{used.psnr:.1f} dB", f"PSNR on {_aside(evidence)}, a peak of {evidence.peak:.3g}"),
+        ("Spectral angle", f"{used.sam:.2f}°", "mean on the same pixels"),
+        ("Bands not seen", f"{sum(evidence.blind)} of {len(evidence.blind)}", "guessed from the others"),
+    ]
+    if not trained_only:
+        rows.append(("Valid pixels", about_run.percent(about_run.valid_share(run)), f"{run.valid_pixels:,} pixels"))
+    rows.append(("Time", about_run.duration(about_run.total_seconds(run)), about_run.short_device(run)))
+    return Section("Key figures", [evidence.verdict()], tables=[Table((), tuple(rows))], kind="key")
+
+
+def _aside(evidence: SsrEvidence) -> str:
+    """What judged."""
+    return f"{evidence.held_pixels:,} pixels that nothing was learnt from"
+
+
+def _pictures(view: View) -> Section:
+    figures = [Figure("Spectra", png=png.encode(view.after), width="half")]
+    if view.before is not None:
+        figures.insert(0, Figure("Multispectral image", png=png.encode(view.before), width="half"))
+    words = "The same ground in true colour, each stretched by itself: where the image has the most contrast."
+    return Section("Before and after", [words], figures=figures)
+
+
+def _spectra(view: View, model: SsrModel, quantity: str) -> Section:
+    figures = [
+        Figure(
+            f"Row {pixel.row + 1}, column {pixel.col + 1} of the part shown above.",
+            svg=_spectrum(pixel, model, quantity),
+            width="half",
+        )
+        for pixel in view.pixels
+    ]
+    words = (
+        "Some pixels of the result with two standard deviations on both sides, and what the multispectral image shows "
+        "of them, on the same scale."
+    )
+    return Section("Spectra", [words], figures=figures)
+
+
+def _spectrum(pixel: ViewedPixel, model: SsrModel, quantity: str) -> str:
+    lines = [_with_band("result", model.table, pixel.spectrum, pixel.deviation)]
+    if model.table.wavelength_nm is not None and model.msi_table.wavelength_nm is not None:
+        x, values = in_order(model.msi_table, [pixel.msi], gaps=False)
+        lines.append(svg.Line("multispectral", x, values[0]))
+    return svg.line_plot(lines, _axis(model.table), quantity.capitalize(), size=svg.HALF)
+
+
+def _with_band(name: str, table: BandTable, values: Sequence[float], deviation: Sequence[float]) -> svg.Line:
+    low = [value - 2 * sigma for value, sigma in zip(values, deviation)]
+    high = [value + 2 * sigma for value, sigma in zip(values, deviation)]
+    x, curves = in_order(table, [values, low, high])
+    return svg.Line(name, x, *curves)
+
+
+def _residual(view: View, quantity: str) -> Section:
+    finite = view.residual[np.isfinite(view.residual)]
+    top = float(np.quantile(finite, 0.98)) if finite.size else 1.0
+    figures = [
+        Figure(
+            "What of the multispectral image the spectra do not explain.",
+            png=_painted(view.residual, top),
+            width="half",
+        ),
+        Figure(
+            "Scale of the map; its top end is the 98th percentile.", svg=_bar(top, f"RMS ({quantity})"), width="half"
+        ),
+    ]
+    words = (
+        "Seen by the multispectral bands, the spectra should be the image again. They are not where the image shows "
+        "what the training has not met, such as other materials, shade or haze."
+    )
+    return Section("Agreement with the image", [words], figures=figures)
+
+
+def _contest(evidence: SsrEvidence, run: RunRecord) -> Section:
+    rows = tuple(
+        (
+            f"{score.name}{' (used)' if score.kind == evidence.chosen else ''}",
+            f"{score.psnr:.2f} dB",
+            f"{score.sam:.2f}°",
+            f"{score.rmse:.4g}",
+            "–" if score.ssim is None else f"{score.ssim:.4f}",
+            about_run.duration(score.seconds),
+        )
+        for score in evidence.contenders
+    )
+    words = [
+        f"Each way learnt from {evidence.train_pixels:,} pixels and was judged by {_aside(evidence)}, which lie in a "
+        f"part of their own; the source is {SOURCES[evidence.mode]}.",
+        evidence.verdict(),
+    ]
+    if run.reuses_model:
+        words.append("The model was trained by an earlier run: this was found then, and not on the image of this run.")
+    table = Table(("Way", "PSNR", "Spectral angle", f"RMSE ({run.quantity})", "SSIM", "Time"), rows)
+    return Section("Is it better than simpler ways?", words, [table])
+
+
+def _examples(evidence: SsrEvidence, table: BandTable, quantity: str) -> Section:
+    figures = [
+        Figure(f"Example {number}.", svg=_example(example, table, quantity), width="half")
+        for number, example in enumerate(evidence.examples, 1)
+    ]
+    words = (
+        "Spectra of pixels that nothing was learnt from, from dark to bright: the truth, and the estimate with two "
+        f"standard deviations on both sides. {about_run.percent(evidence.covered)} of all true values lie within; it "
+        "should be about 95 %."
+    )
+    return Section("Spectra whose truth is known", [words], figures=figures)
+
+
+def _example(example: Example, table: BandTable, quantity: str) -> str:
+    x, truth = in_order(table, [example.truth])
+    lines = [_with_band("estimate", table, example.estimate, example.deviation), svg.Line("truth", x, truth[0])]
+    return svg.line_plot(lines, _axis(table), quantity.capitalize(), size=svg.HALF)
+
+
+def _response(evidence: SsrEvidence, model: SsrModel) -> Section:
+    table, figures = model.table, []
+    found = [[float(value) for value in row] for row in model.response.cpu()]
+    for at, name in enumerate(model.msi_table.names):
+        x, curves = in_order(table, [found[at], evidence.low[at], evidence.high[at]])
+        lines = [svg.Line("found", x, *curves)]
+        if evidence.nominal is not None:
+            lines.append(svg.Line("data sheet", x, in_order(table, [evidence.nominal[at]])[1][0]))
+        plot = svg.line_plot(lines, _axis(table), "Share of each band", size=svg.HALF)
+        figures.append(Figure(name, svg=plot, width="half"))
+    rows = tuple(
+        (name, f"{sum(row):.3g}", f"{gain:.4g}", f"{offset:.3g}", f"{residual:.2g}")
+        for name, row, gain, offset, residual in zip(
+            model.msi_table.names, found, evidence.gain, evidence.offset, evidence.residual
+        )
+    )
+    words = [
+        "What each multispectral band sees of each band of the spectra (spectral transformation function). The shaded "
+        "range is what the data or the data sheet leave open; where it is wide, the form of the curve is a guess."
+    ]
+    header = ("Band", "Sum of the curve", "Gain of the image", "Offset of the image", "Left unexplained (RMS)")
+    return Section("Between the two sensors", words, [Table(header, rows)], figures)
+
+
+def _unseen(evidence: SsrEvidence, table: BandTable) -> Section:
+    x, curves = in_order(table, [[100.0 * share for share in evidence.unseen]])
+    blind = [band for band, is_blind in enumerate(evidence.blind) if is_blind]
+    plot = svg.line_plot([svg.Line("left open", x, curves[0])], _axis(table), "Variance left open (%)")
+    words = [
+        "How much of each band's variation the multispectral bands leave open, whatever the method: 0 % where they "
+        "tell it, 100 % where they tell nothing."
+    ]
+    if blind:
+        words.append(f"The multispectral image cannot see these bands (more than half is left open): {spans(blind)}.")
+    return Section("What the image cannot tell", words, figures=[Figure("By band.", svg=plot, width="whole")])
+
+
+def _uncertainty(summary: OutputSummary, quantity: str) -> Section:
+    picture = np.sqrt(np.square(summary.quicklook).mean(axis=0))
+    finite = picture[np.isfinite(picture)]
+    top = float(np.quantile(finite, 0.98)) if finite.size else 1.0
+    figures = [
+        Figure("Where spectra are uncertain (dark).", png=_painted(picture, top), width="half"),
+        Figure(
+            "Scale of the map; its top end is the 98th percentile.",
+            svg=_bar(top, f"Standard deviation ({quantity})"),
+            width="half",
+        ),
+    ]
+    words = (
+        "Root mean square over red, green and blue of the stated standard deviation: what the bands leave open in each "
+        "kind of ground, raised to the errors on pixels that nothing was learnt from."
+    )
+    return Section("Uncertainty", [words], figures=figures)
+
+
+def _training(evidence: SsrEvidence, quantity: str) -> Section:
+    training = evidence.training
+    steps = [float(step) for step in training.steps]
+    figures = [
+        Figure(
+            "Error while training.",
+            svg=svg.line_plot(
+                [svg.Line("validation part", steps, list(training.errors))], "Step", f"RMSE ({quantity})"
+            ),
+            width="whole",
+        )
+    ]
+    words = (
+        f"The network was trained for {int(steps[-1])} steps in {about_run.duration(training.seconds)}. The state with "
+        "the least error on the validation part was kept."
+    )
+    return Section("Training", [words], figures=figures)
+
+
+def _settings(evidence: SsrEvidence) -> tuple[tuple[str, str], ...]:
+    used = evidence.of(evidence.chosen) or evidence.best
+    return (
+        ("Source of the spectra", f"{evidence.mode}: {SOURCES[evidence.mode]}"),
+        ("Way asked for", evidence.preset),
+        ("Way used", used.name),
+        ("Dimensions of the spectra", str(evidence.dimensions)),
+        ("Uncertainty raised by", f"a factor of {evidence.inflation:.2f} (mean over bands)"),
+    )
+
+
+def in_order(
+    table: BandTable, curves: Sequence[Sequence[float]], gaps: bool = True
+) -> tuple[list[float], list[list[float]]]:
+    """Curves over rising wavelengths, broken where the sensor has a gap."""
+    place = list(table.wavelength_nm or range(1, len(table) + 1))
+    order = sorted(range(len(place)), key=place.__getitem__)
+    x = [float(place[i]) for i in order]
+    values = [[float(curve[i]) for i in order] for curve in curves]
+    steps = np.diff(x)
+    if gaps and len(steps):
+        for at in reversed(np.flatnonzero(steps > GAP * np.median(steps)).tolist()):
+            x.insert(at + 1, (x[at] + x[at + 1]) / 2)
+            for curve in values:
+                curve.insert(at + 1, float("nan"))
+    return x, values
+
+
+def _axis(table: BandTable) -> str:
+    return "Wavelength (nm)" if table.wavelength_nm is not None else "Band number"
+
+
+def _painted(picture: np.ndarray, top: float) -> bytes:
+    return png.encode(png.colourise(picture, 0.0, top or 1.0, ramps.ERROR))
+
+
+def _bar(top: float, title: str) -> str:
+    return svg.colour_bar(ramps.ERROR, 0.0, top or 1.0, title)
