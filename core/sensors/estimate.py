@@ -17,8 +17,8 @@ if it leaves no more error than a response anywhere would, but for chance.
 The HSI is blurred by its own optics, the averaged MSI is not. Both must have been smoothed alike, by a Gaussian of one
 or two coarse pixels: else contrasts of the MSI find too little contrast in the HSI, and gains come out too large.
 
-For bands of confidence an estimate can be drawn instead: where no spectrum shows how the response runs, smoothness makes
-it straight, in every resample alike. A draw makes it bend there at random, b = D2 d being pulled not to 0 but to
+For bands of confidence the estimate is repeated on resampled pixels. Where no spectrum shows how a response runs,
+smoothness would make it straight each time. So a repetition bends there at random: D2 d is pulled not to 0 but to
 b ~ N(0, (2 rms(D2 d))^2) (randomize-then-optimize, Bardsley and others 2014, doi:10.1137/140964023).
 """
 
@@ -67,6 +67,7 @@ class EstimatedSrf:
         fit_error: what the fit leaves unexplained of each MSI band: root mean square residual over the band's standard
             deviation, without the pixels that were dropped; 0 is perfect, 1 is nothing explained.
         sentences: what the user should know about it.
+        fits: how each MSI band was fitted, for :func:`repeat_estimate`.
     """
 
     srf: Srf
@@ -74,37 +75,34 @@ class EstimatedSrf:
     offset: tuple[float, ...]
     fit_error: tuple[float, ...]
     sentences: tuple[str, ...] = ()
+    fits: tuple[BandFit, ...] = ()
 
 
 @dataclass(frozen=True)
 class _Pixels:
-    """Spectra times the bands' cells [pixels, bands], D2 [rows, bands], held-out pixels [pixels], source of draws."""
+    """Spectra times the bands' cells [pixels, bands], D2' D2 [bands, bands], held-out pixels [pixels]."""
 
     x: np.ndarray
-    rows: np.ndarray
+    rough: np.ndarray
     held_out: np.ndarray
-    draws: np.random.Generator | None
-
-    @property
-    def rough(self) -> np.ndarray:
-        """D2' D2, [bands, bands]."""
-        return self.rows.T @ self.rows
-
-    def bend(self, density: np.ndarray) -> np.ndarray:
-        """What a drawn bend adds to the right side of the normal equations, per smoothness, [bands]."""
-        if self.draws is None:
-            return np.zeros_like(density)
-        size = _BENT * np.sqrt(np.mean(np.square(self.rows @ density)))
-        return np.asarray(self.rows.T @ (size * self.draws.standard_normal(len(self.rows))))
 
 
 @dataclass(frozen=True)
-class _BandFit:
-    """Density of the response [bands], offset and relative error of one band of unit variance."""
+class BandFit:
+    """How one band of unit variance was fitted.
+
+    Attributes:
+        density: of the response, [bands].
+        offset, error: in units of the band's spread.
+        smoothness: as chosen.
+        prior: cost of the weights, [bands].
+    """
 
     density: np.ndarray
     offset: float
     error: float
+    smoothness: float
+    prior: np.ndarray
 
 
 def estimate_srf(
@@ -114,7 +112,6 @@ def estimate_srf(
     msi_table: BandTable,
     seed: int = 0,
     force: bool = False,
-    draws: np.random.Generator | None = None,
 ) -> EstimatedSrf:
     """Estimate the response of every MSI band.
 
@@ -125,7 +122,6 @@ def estimate_srf(
         msi_table: the MSI's bands; their wavelengths help where known.
         seed: which runs of pixels are held out.
         force: take an even response, and say so, for a band of which the HSI explains nothing.
-        draws: makes the response bend at random where the pixels do not tell, for bands of confidence.
 
     Raises:
         InputError: there are too few pixels.
@@ -143,7 +139,7 @@ def estimate_srf(
     x = np.asarray(hsi_pixels, dtype=np.float64) / unit * cells
     # neighbours are alike, so that single held-out pixels would tell nothing new
     held_out = (np.arange(count) * _RUNS // count + seed) % 3 == 1
-    pixels = _Pixels(x, rows, held_out, draws)
+    pixels = _Pixels(x, rows.T @ rows, held_out)
     found, gains, offsets = [], [], []
     sentences: list[str] = []
     if count < FEW_PIXELS:
@@ -178,7 +174,39 @@ def estimate_srf(
         tuple(offsets),
         tuple(fit.error for _, fit in found),
         tuple(sentences),
+        tuple(fit for _, fit in found),
     )
+
+
+def repeat_estimate(
+    estimate: EstimatedSrf,
+    hsi_pixels: np.ndarray,
+    msi_pixels: np.ndarray,
+    hsi_table: BandTable,
+    generator: np.random.Generator,
+) -> np.ndarray:
+    """Estimate gain * response again on resampled pixels, as smooth as before, bent at random where they do not tell.
+
+    Args:
+        estimate: from all pixels.
+        hsi_pixels: resampled coarse pixels, [pixels, hsi_bands].
+        msi_pixels: the MSI at the same, [pixels, msi_bands].
+        hsi_table: the HSI's bands.
+        generator: of the bends.
+
+    Returns:
+        float64 [msi_bands, hsi_bands].
+    """
+    unit = float(np.sqrt(np.mean(np.square(hsi_pixels, dtype=np.float64)))) or 1.0
+    cells, rows = _spectral_axis(hsi_table)
+    x, rough = np.asarray(hsi_pixels, dtype=np.float64) / unit * cells, rows.T @ rows
+    found = []
+    for fit, band in zip(estimate.fits, np.asarray(msi_pixels, dtype=np.float64).T):
+        spread = float(band.std()) or 1.0
+        bend = _BENT * np.sqrt(np.mean(np.square(rows @ fit.density))) * generator.standard_normal(len(rows))
+        again = _fit_well(x, band / spread, rough, fit.prior, fit.smoothness, rows.T @ bend)
+        found.append(again.density * cells * spread / unit)
+    return np.array(found)
 
 
 def _unexplained(words: str, force: bool) -> str:
@@ -196,7 +224,7 @@ def _unexplained(words: str, force: bool) -> str:
     return f"{what}, so an even spectral response is taken for it because the fusion is forced: do not rely on it."
 
 
-def _fit_near(pixels: _Pixels, y: np.ndarray, prior: np.ndarray, words: str) -> tuple[_BandFit, list[str]]:
+def _fit_near(pixels: _Pixels, y: np.ndarray, prior: np.ndarray, words: str) -> tuple[BandFit, list[str]]:
     """Fit one band near its wavelength, or anywhere when the wavelength contradicts the pixels."""
     anywhere = _fit_band(pixels, y, np.zeros_like(prior))
     near = _fit_band(pixels, y, prior)
@@ -208,7 +236,7 @@ def _fit_near(pixels: _Pixels, y: np.ndarray, prior: np.ndarray, words: str) -> 
     ]
 
 
-def _fit_compact(pixels: _Pixels, y: np.ndarray, hsi_table: BandTable, cells: np.ndarray) -> _BandFit:
+def _fit_compact(pixels: _Pixels, y: np.ndarray, hsi_table: BandTable, cells: np.ndarray) -> BandFit:
     """Fit one band of unknown wavelength: in one stretch of the spectrum if that explains it as well, else anywhere."""
     anywhere = _fit_band(pixels, y, np.zeros_like(cells))
     if hsi_table.wavelength_nm is None:
@@ -237,26 +265,29 @@ def _as_well(residual: np.ndarray) -> float:
     return float(min(1 + 3 / np.sqrt(2 * independent), _AS_WELL))
 
 
-def _fit_band(pixels: _Pixels, y: np.ndarray, prior: np.ndarray) -> _BandFit:
+def _fit_band(pixels: _Pixels, y: np.ndarray, prior: np.ndarray) -> BandFit:
     """Choose the smoothness on the held-out pixels, then fit all pixels, then those that fit well."""
     x, fitted = pixels.x, ~pixels.held_out
     normal = _normal(x[fitted], y[fitted])
-    rough = pixels.rough
-    tried = [_solve(normal, rough, prior, smoothness) for smoothness in SMOOTHNESS]
-    held = [y - x @ density for density in tried]
+    held = [y - x @ _solve(normal, pixels.rough, prior, smoothness) for smoothness in SMOOTHNESS]
     squares = np.array([(residual - residual[fitted].mean())[~fitted] ** 2 for residual in held])
-    chosen = _smoothest_good(squares)
-    smoothness = SMOOTHNESS[chosen]
-    bend = smoothness * pixels.bend(tried[chosen])
+    smoothness = SMOOTHNESS[_smoothest_good(squares)]
+    return _fit_well(x, y, pixels.rough, prior, smoothness, np.zeros_like(prior))
+
+
+def _fit_well(
+    x: np.ndarray, y: np.ndarray, rough: np.ndarray, prior: np.ndarray, smoothness: float, bend: np.ndarray
+) -> BandFit:
+    """Fit all pixels, then those that fit well; ``bend`` is D2' b."""
     keep = np.ones(len(y), dtype=bool)
     for _ in range(2):
         gram, side = _normal(x[keep], y[keep])
-        density = _solve((gram, side + bend), rough, prior, smoothness)
+        density = _solve((gram, side + smoothness * bend), rough, prior, smoothness)
         residual = y - x @ density
         offset = float(residual[keep].mean())
         size = np.abs(residual - offset)
         keep = size <= np.quantile(size, 1 - _DROPPED)
-    return _BandFit(density, offset, float(np.sqrt(np.mean(size[keep] ** 2))))
+    return BandFit(density, offset, float(np.sqrt(np.mean(size[keep] ** 2))), smoothness, prior)
 
 
 def _smoothest_good(squares: np.ndarray) -> int:

@@ -21,7 +21,7 @@ import numpy as np
 
 from ..bands import BandTable
 from ..engine.method import Context
-from ..sensors.estimate import EstimatedSrf, estimate_srf
+from ..sensors.estimate import EstimatedSrf, estimate_srf, repeat_estimate
 
 RESAMPLES = 30
 MOST_PIXELS = 4096
@@ -78,9 +78,7 @@ def estimate_stf(
         context.check_cancelled()
         context.on_progress(draw / RESAMPLES)
         chosen = draw_runs(len(hsi_pixels), generator)
-        # a draw may happen to show nothing of a band, which the whole scene does show
-        drawn = estimate_srf(hsi_pixels[chosen], msi_pixels[chosen], *tables, seed=seed, force=True, draws=generator)
-        draws.append(_matrix(drawn))
+        draws.append(repeat_estimate(estimate, hsi_pixels[chosen], msi_pixels[chosen], tables[0], generator))
     low, high = np.quantile(np.array(draws), _BAND, axis=0).astype(np.float32)
     return StfEstimate(
         estimate,

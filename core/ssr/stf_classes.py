@@ -70,6 +70,11 @@ class ClassStf:
     stf: StfEstimate
     trial: Trial | None
 
+    @property
+    def distinguishable(self) -> bool:
+        """Whether it was shown to have a function of its own."""
+        return self.trial is not None and self.trial.distinguishable
+
 
 def estimate_classes(
     pixels: StfPixels,
