@@ -36,6 +36,15 @@ def read_image(layer: QgsRasterLayer | None, given: Any, min_bands: int = MIN_BA
     Raises:
         InputError: the layer cannot be worked on.
     """
+    return read_header(local_file(layer, given), min_bands)
+
+
+def local_file(layer: QgsRasterLayer | None, given: Any) -> str:
+    """The file of a layer, which the engine can open.
+
+    Raises:
+        InputError: the layer does not come from a local file.
+    """
     if layer is None:
         raise InputError(f"{given} is no raster that GDAL opens: choose another file.")
     provider = layer.providerType()
@@ -51,7 +60,7 @@ def read_image(layer: QgsRasterLayer | None, given: Any, min_bands: int = MIN_BA
         )
     if path.startswith("/vsimem/"):
         raise InputError(f"The layer {layer.name()!r} exists in the memory of QGIS only: save it as a file first.")
-    return read_header(path, min_bands)
+    return path
 
 
 def file_of(layer: QgsRasterLayer) -> str:

@@ -10,6 +10,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from ..algorithms.assess import AssessAlgorithm
 from ..algorithms.endmembers import EndmembersAlgorithm
+from ..algorithms.estimatestf import EstimateStfAlgorithm
 from ..algorithms.fuse import FuseAlgorithm
 from ..algorithms.simulate import SimulateAlgorithm
 from ..algorithms.spectralift import SpectraLiftAlgorithm
@@ -30,6 +31,7 @@ ALGORITHMS = (
     SuperresolveAlgorithm,
     SpectralSuperResolveAlgorithm,
     TrainSsrAlgorithm,
+    EstimateStfAlgorithm,
     SimulateAlgorithm,
     AssessAlgorithm,
     StatusAlgorithm,

@@ -20,6 +20,7 @@ ALGORITHMS = (
     "superresolve",
     "spectralsuperresolve",
     "trainssr",
+    "estimatestf",
     "simulate",
     "assess",
     "status",

@@ -175,7 +175,7 @@ def _placed(placement: Placement, hsi: Grid, msi: Grid, notes: tuple[str, ...]) 
     if max(ratio_y, ratio_x) < BARELY_FINER:
         note = (
             f"The multispectral pixels are hardly finer than the hyperspectral ones (ratio {max(ratio_y, ratio_x):.3g})"
-            ": fusion reduces noise at best."
+            ", so that there is little detail to gain from them."
         )
         notes = (*notes, note)
     return Placed(placement, placement.coarse_window(msi.whole, hsi.height, hsi.width), overlap, notes)
