@@ -13,7 +13,7 @@ import torch
 from ..engine.method import Context
 from ..learning import DivergenceError, Keeper, Progress
 from ..quality.reference import ReferenceQuality, measure
-from .baselines import SpectralMap, fit_clustered_ridge, fit_pixel_network, fit_ridge
+from .baselines import STEPS, SpectralMap, fit_clustered_ridge, fit_pixel_network, fit_ridge
 from .evidence import Contender, Training
 from .factory import make_basis, make_network, make_paper_network
 from .pairs import Pixels, TrainingData, TrainingPart, lesson
@@ -26,6 +26,7 @@ MOST_PIXELS = 20_000
 COORDINATES = 20
 """Of the simple ways: so many that what is left out cannot be told from an MSI."""
 PEAK = 0.999
+PIXEL_STEPS = STEPS
 SIMPLE = ("ridge", "clustered", "pixel")
 _MOST_VALUES = 2_000_000
 
@@ -126,7 +127,7 @@ def _clustered(pixels: Pixels, target: torch.Tensor, context: Context) -> Spectr
 
 
 def _pixel(pixels: Pixels, target: torch.Tensor, context: Context) -> SpectralMap:
-    return fit_pixel_network(pixels.msi, target, context)
+    return fit_pixel_network(pixels.msi, target, context, PIXEL_STEPS)
 
 
 _FITS: dict[str, Callable[[Pixels, torch.Tensor, Context], SpectralMap]] = {

@@ -90,4 +90,4 @@ def raised(expected: Deviations, way: Way, held: Sequence[TrainingPart]) -> tupl
     table = torch.where(expected.table > 0, expected.table * factor, power.sqrt())
     result = Deviations(expected.scale, expected.centres, table)
     covered = errors.abs() <= COVERED * torch.where(stated > 0, stated * factor[:, None], power.sqrt()[:, None])
-    return result, float(factor.median()), float(covered.float().mean())
+    return result, float(factor.mean()), float(covered.float().mean())

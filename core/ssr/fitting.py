@@ -77,7 +77,7 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context, keeper: Kee
         notes=(*data.notes, *_blind_note(unseen, data)),
     )
     context.on_message(evidence.verdict())
-    radiometry = torch.stack([data.gain, data.offset, data.ceiling])
+    radiometry = torch.stack([data.gain, data.offset, data.ceiling, pixels.msi.mean(dim=1)])
     return SsrModel(
         data.hsi_table, data.msi_table, chosen.way, deviations, radiometry, settings, evidence, data.kept or None
     )

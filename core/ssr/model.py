@@ -42,7 +42,8 @@ class SsrModel:
         msi_table: bands of the MSI that it needs.
         way: from the MSI to coordinates of spectra.
         deviations: what is stated as uncertainty.
-        radiometry: gain, offset and ceiling, [3, c], see :class:`core.ssr.pairs.TrainingData`.
+        radiometry: gain, offset and ceiling (see :class:`core.ssr.pairs.TrainingData`) and, on the scale it was fitted
+            on, the mean of each band, which stands in for invalid pixels; [4, c].
         settings: as asked.
         evidence: how it came about.
         order: positions of the MSI's bands in the image that it is applied to; None for all as they come.
@@ -106,7 +107,8 @@ class SsrModel:
 
     def with_ceiling(self, ceiling: torch.Tensor) -> SsrModel:
         """The same model for an image that is saturated from these numbers on, [used bands of the image]."""
-        return self._with(radiometry=torch.cat([self.radiometry[:2], ceiling[list(self.order)][None]]))
+        gain, offset, _, mean = self.radiometry
+        return self._with(radiometry=torch.stack([gain, offset, ceiling[list(self.order)].to(mean), mean]))
 
     def with_evidence(self, evidence: SsrEvidence) -> SsrModel:
         """The same model with another account of how it came about."""
@@ -142,12 +144,18 @@ class SsrModel:
         ceiling = self.radiometry[2][:, None, None]
         return valid & (msi[list(self.order)] < ceiling).all(dim=0)
 
-    def apply(self, msi: torch.Tensor, valid: torch.Tensor) -> dict[str, torch.Tensor]:
+    @property
+    def packed_planes(self) -> int:
+        """Planes that the spectra follow from."""
+        return self.basis.shape[1]
+
+    def apply(self, msi: torch.Tensor, valid: torch.Tensor, packed: bool = False) -> dict[str, torch.Tensor]:
         """Compute one tile.
 
         Args:
             msi: the image's used bands, float32 [bands, rows, columns]; anything finite where invalid.
             valid: bool [rows, columns], see :meth:`usable`.
+            packed: leave the spectra as the ``packed_planes`` that :meth:`expand` makes bands of.
 
         Returns:
             by role, float32 [written bands, rows, columns]; meaningless where invalid.
@@ -155,10 +163,14 @@ class SsrModel:
         seen, made = self._scaled(msi, valid), {}
         if SPECTRA in self.outputs:
             coordinates = self.way.coordinates(seen)
-            made[SPECTRA] = (self._seen_basis @ coordinates.flatten(1)).reshape(-1, *seen.shape[1:])
+            made[SPECTRA] = coordinates if packed else self.expand(coordinates)
         if UNCERTAINTY in self.outputs:
             made[UNCERTAINTY] = self.deviations.of(seen, self.written)
         return made
+
+    def expand(self, planes: torch.Tensor) -> torch.Tensor:
+        """The bands to write, [written bands, rows, columns], of packed planes."""
+        return (self._seen_basis @ planes.flatten(1)).reshape(-1, *planes.shape[1:])
 
     def residual(self, msi: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """Y - R X, what of the MSI the spectra do not explain, [c, rows, columns]; meaningless where invalid."""
@@ -207,14 +219,11 @@ class SsrModel:
         )
 
     def _scaled(self, msi: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
-        """The bands it needs, on the scale it was fitted on; invalid pixels are the mean of the valid ones."""
+        """The bands it needs, on the scale it was fitted on; the usual mean where invalid."""
         seen = msi if self.order == tuple(range(len(msi))) else msi[list(self.order)]
-        seen = (seen - self.radiometry[1][:, None, None]) / self.radiometry[0][:, None, None]
-        if bool(valid.all()):
-            return seen
-        count = valid.sum().clamp_min(1)
-        mean = torch.where(valid, seen, 0.0).sum(dim=(1, 2)) / count
-        return torch.where(valid, seen, mean[:, None, None])
+        gain, offset, _, mean = self.radiometry[..., None, None]
+        seen = (seen - offset) / gain
+        return seen if bool(valid.all()) else torch.where(valid, seen, mean)
 
     def _with(self, **changes: Any) -> SsrModel:
         parts: dict[str, Any] = {

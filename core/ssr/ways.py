@@ -15,6 +15,7 @@ from .unfolding import PaperNet, RobustNet, Unfolding
 
 LEAST_SIDE = 8
 """Pixels along the side of the smallest image that a network takes."""
+PIXELS_AT_ONCE = 8192
 PAPER_HALO = 16
 """The published network's attention sees the whole image: no margin makes its tiles exact."""
 
@@ -65,7 +66,9 @@ class PixelWay:
 
     def coordinates(self, msi: torch.Tensor) -> torch.Tensor:
         """See :class:`Way`."""
-        return self._map.predict(msi.flatten(1)).reshape(-1, *msi.shape[1:])
+        # features of all pixels at once would not fit into a processor's cache
+        found = [self._map.predict(part) for part in msi.flatten(1).split(PIXELS_AT_ONCE, dim=1)]
+        return torch.cat(found, dim=1).reshape(-1, *msi.shape[1:])
 
     def to(self, device: torch.device) -> PixelWay:
         """See :class:`Way`."""
