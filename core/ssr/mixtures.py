@@ -88,10 +88,12 @@ def library_table(spectra: Spectra, msi: BandTable | None, settings: SsrSettings
         )
     low, high = min(camera.wavelength_nm) - MARGIN_NM, max(camera.wavelength_nm) + MARGIN_NM
     low, high = max(low, min(spectra.wavelength_nm)), min(high, max(spectra.wavelength_nm))
-    first, count = math.ceil(low / STEP_NM) * STEP_NM, int((high - math.ceil(low / STEP_NM) * STEP_NM) // STEP_NM) + 1
+    # centres of bands are sums, and off by their last digits
+    first, last = math.ceil(low / STEP_NM - 1e-6), math.floor(high / STEP_NM + 1e-6)
+    count = last - first + 1
     if count < LEAST_BANDS:
         raise BandsError("The spectral library does not cover the camera's bands: choose another one.")
-    nm = tuple(first + i * STEP_NM for i in range(count))
+    nm = tuple(STEP_NM * (first + i) for i in range(count))
     return BandTable(tuple(f"{x:g} nm" for x in nm), (True,) * count, nm, (STEP_NM,) * count)
 
 
