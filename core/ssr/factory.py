@@ -12,6 +12,7 @@ from .unfolding import PaperNet, RobustNet
 
 COORDINATES = 10
 MOST_PIXELS = 20_000
+BRIGHTEST = 0.99
 _NEGLIGIBLE = 1e-9
 """Share of the spectra's power that is not worth a coordinate."""
 
@@ -42,10 +43,20 @@ def make_network(data: TrainingData, context: Context) -> RobustNet:
     pixels = lesson(data, MOST_PIXELS, context.generator())
     basis = make_basis(pixels.hsi)
     start = fit_ridge(pixels.msi, basis.mT @ pixels.hsi, pixels.folds, degrees=(1,)).weights
-    return RobustNet(basis, data.response, data.low, data.high, start[:, 1:], start[:, 0]).to(context.device)
+    network = RobustNet(
+        basis, data.response, data.low, data.high, start[:, 1:], start[:, 0], unit=find_unit(pixels.hsi)
+    )
+    return network.to(context.device)
 
 
 def make_paper_network(data: TrainingData, context: Context) -> PaperNet:
     """The network as published."""
     torch.manual_seed(context.seed)
-    return PaperNet(len(data.hsi_table), len(data.msi_table)).to(context.device)
+    unit = find_unit(lesson(data, MOST_PIXELS, context.generator()).hsi)
+    return PaperNet(len(data.hsi_table), len(data.msi_table), unit=unit).to(context.device)
+
+
+def find_unit(pixels: torch.Tensor) -> float:
+    """What only the brightest values of spectra [C, pixels] exceed; 1 where all are black."""
+    brightest = float(torch.quantile(pixels.amax(dim=0), BRIGHTEST))
+    return brightest if brightest > 0 else 1.0

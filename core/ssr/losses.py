@@ -4,8 +4,9 @@
     paper:   MAE(X_K, X) + 0.1 SAM(X_K, X)
     robust:  paper + 0.1 mean over k < K of MAE(X_k, X) + MAE(R_K X, Y) + 0.001 |D2 R_K|^2
 
-SAM is the mean angle in radians, D2 the second difference over bands. As published nothing ties R to the data: other
-responses give the same MSI from other images. In the robust loss R_K has to explain the MSI from the true X.
+MAE is in the network's unit, SAM is the mean angle in radians, D2 the second difference over bands. As published
+nothing ties R to the data: other responses give the same MSI from other images. In the robust loss R_K has to explain
+the MSI from the true X.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ def paper_loss(network: Unfolding, found: Estimate, hsi: torch.Tensor) -> torch.
         hsi: true X, [batch, C, rows, columns].
     """
     last = network.expand(found.stages[-1])
-    return (last - hsi).abs().mean() + ANGLE_WEIGHT * mean_angle(last, hsi)
+    return (last - hsi).abs().mean() / network.unit + ANGLE_WEIGHT * mean_angle(last, hsi)
 
 
 def robust_loss(network: Unfolding, found: Estimate, hsi: torch.Tensor, msi: torch.Tensor) -> torch.Tensor:
@@ -36,8 +37,9 @@ def robust_loss(network: Unfolding, found: Estimate, hsi: torch.Tensor, msi: tor
     loss = paper_loss(network, found, hsi)
     earlier = [(network.expand(stage) - hsi).abs().mean() for stage in found.stages[:-1]]
     if earlier:
-        loss = loss + DEEP_WEIGHT * torch.stack(earlier).mean()
-    loss = loss + RESPONSE_WEIGHT * (found.response @ hsi.flatten(2) - msi.flatten(2)).abs().mean()
+        loss = loss + DEEP_WEIGHT * torch.stack(earlier).mean() / network.unit
+    misfit = (found.response @ hsi.flatten(2) - msi.flatten(2)).abs().mean()
+    loss = loss + RESPONSE_WEIGHT * misfit / network.unit
     return loss + ROUGHNESS_WEIGHT * found.response.diff(n=2, dim=-1).square().sum(dim=(1, 2)).mean()
 
 

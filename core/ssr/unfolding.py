@@ -63,15 +63,20 @@ class Unfolding(nn.Module):
         channels: d, coordinates of a spectrum.
         stages: K.
         window: of the attention; None for the whole image.
+        unit: about the largest value of the images, so that it does not matter whether they hold reflectance from 0 to
+            1 or digital numbers.
 
     Attributes:
         response: R_0, [c, C].
+        unit: as given, a scalar.
     """
 
     response: torch.Tensor
+    unit: torch.Tensor
 
-    def __init__(self, msi_bands: int, channels: int, stages: int, window: int | None) -> None:
+    def __init__(self, msi_bands: int, channels: int, stages: int, window: int | None, unit: float) -> None:
         super().__init__()
+        self.register_buffer("unit", torch.tensor(float(unit)))
         self.start = nn.Conv2d(msi_bands, channels, 1)
         self.stages: Sequence[_Stage] = nn.ModuleList(  # type: ignore[assignment]
             _Stage(channels, window) for _ in range(stages)
@@ -83,7 +88,7 @@ class Unfolding(nn.Module):
         Args:
             msi: Y, [batch, c, rows, columns]; 8 x 8 pixels at least.
         """
-        found, x, images = self.response[None], self.start(msi), []
+        found, x, images = self.response[None], self.begin(msi), []
         for k in range(len(self.stages)):
             x = self.update_image(k, x, msi, found)
             images.append(x)
@@ -100,10 +105,15 @@ class Unfolding(nn.Module):
             msi: Y, [batch, c, rows, columns].
             responses: R_0, R_1 ... of the whole scene (:mod:`core.ssr.scene`), each [1, c, C].
         """
-        x = self.start(msi)
+        x = self.begin(msi)
         for k, response in enumerate(responses):
             x = self.update_image(k, x, msi, response)
         return x
+
+    def begin(self, msi: torch.Tensor) -> torch.Tensor:
+        """X_0 [batch, d, rows, columns] of Y."""
+        started: torch.Tensor = self.start(msi / self.unit)
+        return started * self.unit
 
     def update_image(self, k: int, x: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
         """X_k+1 of X_k, both [batch, d, rows, columns], with R [batch or 1, c, C]."""
@@ -113,8 +123,13 @@ class Unfolding(nn.Module):
 
     def guess_image(self, k: int, x: torch.Tensor) -> torch.Tensor:
         """Z_k+1 of X_k, both float32 [batch, d, rows, columns]."""
-        proposal: torch.Tensor = self.stages[k].z_net(x)
-        return proposal
+        proposal: torch.Tensor = self.stages[k].z_net(x / self.unit)
+        return proposal.to(x) * self.unit
+
+    def solve_response(self, k: int, gram: torch.Tensor, misfit: torch.Tensor, proposal: torch.Tensor) -> torch.Tensor:
+        """R or R E that explains the MSI, near a proposal; arguments as those of :func:`core.ssr.solvers.solve_r`."""
+        power = self.unit.square()
+        return solve_r(gram / power, misfit / power, proposal, self.stages[k].log_sigma.exp())
 
     def updates_response(self, k: int) -> bool:
         """Whether R changes after this stage."""
@@ -150,10 +165,11 @@ class PaperNet(Unfolding):
     Args:
         hsi_bands, msi_bands: C and c.
         stages: K.
+        unit: see :class:`Unfolding`.
     """
 
-    def __init__(self, hsi_bands: int, msi_bands: int, stages: int = PAPER_STAGES) -> None:
-        super().__init__(msi_bands, hsi_bands, stages, window=None)
+    def __init__(self, hsi_bands: int, msi_bands: int, stages: int = PAPER_STAGES, unit: float = 1.0) -> None:
+        super().__init__(msi_bands, hsi_bands, stages, None, unit)
         first = torch.rand(msi_bands, hsi_bands)
         self.response = nn.Parameter(first / first.sum(dim=1, keepdim=True))
         self.p_nets = nn.ModuleList(PNet(hsi_bands) for _ in range(stages))
@@ -164,7 +180,7 @@ class PaperNet(Unfolding):
 
     def update_response(self, k: int, proposal: torch.Tensor, gram: torch.Tensor, misfit: torch.Tensor) -> torch.Tensor:
         """See the base class; rows are never negative and sum to 1."""
-        found = torch.relu(solve_r(gram, misfit, proposal, self.stages[k].log_sigma.exp()))
+        found = torch.relu(self.solve_response(k, gram, misfit, proposal))
         return found / found.sum(dim=-1, keepdim=True).clamp_min(1e-6)
 
 
@@ -178,6 +194,7 @@ class RobustNet(Unfolding):
         start: X_0 = start Y + offset, [d, c], a regression of coordinates on the MSI.
         offset: [d].
         stages: K.
+        unit: see :class:`Unfolding`.
     """
 
     basis: torch.Tensor
@@ -193,13 +210,14 @@ class RobustNet(Unfolding):
         start: torch.Tensor,
         offset: torch.Tensor,
         stages: int = ROBUST_STAGES,
+        unit: float = 1.0,
     ) -> None:
-        super().__init__(len(response), basis.shape[1], stages, WINDOW)
+        super().__init__(len(response), basis.shape[1], stages, WINDOW, unit)
         for name, values in (("basis", basis), ("response", response), ("low", low), ("high", high)):
             self.register_buffer(name, values.clone())
         with torch.no_grad():
             self.start.weight.copy_(start[..., None, None])
-            self.start.bias.copy_(offset)  # type: ignore[union-attr]
+            self.start.bias.copy_(offset / unit)  # type: ignore[union-attr]
         for stage in self.stages:
             stage.z_net.start_neutral()
 
@@ -219,8 +237,7 @@ class RobustNet(Unfolding):
         """See the base class; training convolves in bfloat16 where that is fast, tiles must come out as the whole."""
         rows = x.contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training and half_is_fast(x.device)):
-            proposal = super().guess_image(k, rows)
-        return proposal.float()
+            return super().guess_image(k, rows)
 
     def updates_response(self, k: int) -> bool:
         """See the base class; what comes out is consistent with the response that comes out."""
@@ -233,7 +250,7 @@ class RobustNet(Unfolding):
     def update_response(self, k: int, proposal: torch.Tensor, gram: torch.Tensor, misfit: torch.Tensor) -> torch.Tensor:
         """See the base class; the change lies in the span of the basis, then within the bounds."""
         seen = self.in_coordinates(proposal)
-        change = solve_r(gram, misfit, seen, self.stages[k].log_sigma.exp()) - seen
+        change = self.solve_response(k, gram, misfit, seen) - seen
         return torch.minimum(torch.maximum(proposal + change @ self.basis.mT, self.low), self.high)
 
     def in_coordinates(self, response: torch.Tensor) -> torch.Tensor:

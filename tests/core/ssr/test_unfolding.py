@@ -121,3 +121,20 @@ def test_one_pair_can_be_learned_by_heart():
         adam.step()
         errors.append(float(error.detach()))
     assert errors[-1] < errors[0] / 10
+
+
+def test_digital_numbers_give_what_reflectance_gives():
+    torch.manual_seed(0)
+    basis, _, r, y = (part.double() for part in pair(30, 3, 5, side=16))
+    start, largest = torch.linalg.pinv(r @ basis), 5000.0
+    made = []
+    for unit in (1.0, largest):
+        torch.manual_seed(1)
+        offset = torch.full((5,), 0.1 * unit, dtype=torch.float64)
+        network = RobustNet(basis, r, r * 0.9, r * 1.1, start, offset, unit=unit).double().eval()
+        for parameter in network.stages.parameters():
+            parameter.data += 0.02 * torch.randn_like(parameter)
+        found = network(unit * y)
+        made.append((found.stages[-1] / unit, found.response))
+    for one, other in zip(*made):
+        torch.testing.assert_close(one, other)
