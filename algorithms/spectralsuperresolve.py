@@ -73,9 +73,9 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
                 "",
                 tr(
                     "A multispectral image, such as a drone mosaic, becomes hyperspectral: each pixel gets the "
-                    "spectrum that is most probable behind its few values. How spectra follow from the bands was learnt "
-                    "by 'Train spectral super-resolution', or is learnt here from a hyperspectral image. What each "
-                    "band of the camera truly sees need not be known."
+                    "spectrum that is most probable behind its few values. How spectra follow from the bands was "
+                    "learnt by 'Train spectral super-resolution', or is learnt here from a hyperspectral image. What "
+                    "each band of the camera truly sees need not be known."
                 ),
             ),
             (

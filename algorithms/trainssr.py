@@ -73,8 +73,8 @@ class TrainSsrAlgorithm(SpectralAlgorithm):
                 tr(
                     "A multispectral camera sees a few broad bands. Which spectrum lies behind them cannot be known "
                     "for sure, but spectra of real ground are alike, and that can be learnt. This makes a model for "
-                    "one camera, which 'Find spectra for a multispectral image' applies to its images. The report tells "
-                    "how well it did on ground that it had not seen, next to simple regressions."
+                    "one camera, which 'Find spectra for a multispectral image' applies to its images. The report "
+                    "tells how well it did on ground that it had not seen, next to simple regressions."
                 ),
             ),
             (
