@@ -29,7 +29,9 @@ def place_of(block: PairBlock, fine: Grid) -> Affine:
     """From rows and columns of a block's HSI pixels to coordinates of the MSI's grid."""
     placement = block.placement
     row, col = block.origin[0] + placement.row, block.origin[1] + placement.col
-    return Affine(*fine.transform) * Affine.translation(col, row) * Affine.scale(placement.ratio_x, placement.ratio_y)
+    a, b, c, d, e, f = fine.transform
+    across, down = placement.ratio_x, placement.ratio_y
+    return Affine(a * across, b * down, a * col + b * row + c, d * across, e * down, d * col + e * row + f)
 
 
 def labels_of_raster(
@@ -102,7 +104,7 @@ def _read(dataset: rasterio.DatasetReader, block: PairBlock, fine: Grid, path: s
             src_crs=own or target,
             dst_crs=target,
             dst_transform=place_of(block, fine),
-            dst_nodata=0,
+            init_dest_nodata=False,
             resampling=Resampling.mode,
         )
     except RasterioError as error:

@@ -30,8 +30,10 @@ LEAST_PIXELS = 5000
 LEAST_FIELDS = 6
 PERMUTATIONS = 999
 LEVEL = 0.05
+LEAST_BETTER = 0.01
+"""Smaller gains prove nothing: directions that were left out may do as much."""
 _VARIANCE, _MOST_DIRECTIONS = 0.9999, 30
-_RIDGE, _TINY = 1e-3, 1e-9
+_RIDGE, _TINY = 1e-2, 1e-9
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Trial:
     @property
     def distinguishable(self) -> bool:
         """Whether the class has a function of its own, beyond chance."""
-        return self.better > 0.0 and self.p_value <= LEVEL
+        return self.better >= LEAST_BETTER and self.p_value <= LEVEL
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,6 @@ def estimate_classes(
     names: Mapping[int, str],
     tables: tuple[BandTable, BandTable],
     context: Context,
-    least: int = LEAST_PIXELS,
 ) -> tuple[tuple[ClassStf, ...], tuple[str, ...]]:
     """Estimate the function of every class that has enough pixels.
 
@@ -90,7 +91,6 @@ def estimate_classes(
         names: of the classes, by label.
         tables: bands of the HSI and of the MSI.
         context: is told the progress and asked whether to stop; its seed is used.
-        least: pixels without which a class is left out.
 
     Returns:
         the classes, and a sentence for each that is left out.
@@ -98,7 +98,7 @@ def estimate_classes(
     Raises:
         Cancelled: the user asked to stop.
     """
-    usable, left_out = _usable(pixels, names, least)
+    usable, left_out = _usable(pixels, names)
     found: dict[int, StfEstimate] = {}
     for label in usable:
         context.check_cancelled()
@@ -211,23 +211,29 @@ class _Fields:
         return np.asarray(np.clip(left / self.count[fields].sum(), 0.0, None) + 1e-9)
 
 
-def _usable(pixels: StfPixels, names: Mapping[int, str], least: int) -> tuple[list[int], list[str]]:
+def _usable(pixels: StfPixels, names: Mapping[int, str]) -> tuple[list[int], list[str]]:
     """Labels of the classes with enough pixels and fields, and sentences about the others."""
-    usable, left_out = [], []
+    usable, small, clumped = [], [], []
     for label, name in names.items():
         inside = pixels.label == label
         count, fields = int(inside.sum()), len(np.unique(pixels.field[inside]))
-        if count < least:
-            left_out.append(
-                f"The class {name!r} is left out: it has {count:,} hyperspectral pixels that are valid in both images, "
-                f"and below {least:,} a curve of its own would be mostly chance."
-            )
+        if count < LEAST_PIXELS:
+            small.append(f"{name!r} ({count:,})")
         elif fields < LEAST_FIELDS:
-            left_out.append(
-                f"The class {name!r} is left out: all of it lies in {fields} places, too few to hold some of them out."
-            )
+            clumped.append(repr(name))
         else:
             usable.append(label)
+    left_out = []
+    if small:
+        left_out.append(
+            f"Left out are the classes {', '.join(small)}: with less than {LEAST_PIXELS:,} hyperspectral pixels valid "
+            "in both images, a curve of their own would be mostly chance."
+        )
+    if clumped:
+        left_out.append(
+            f"Left out are the classes {', '.join(clumped)}: they lie in fewer than {LEAST_FIELDS} places, too few to "
+            "hold some of them out."
+        )
     return usable, left_out
 
 

@@ -11,12 +11,14 @@ from ..engine.record import InputRecord, RunRecord
 from ..report import about_run, png, ramps, svg
 from ..report.page import Figure, Section, Table
 from ..report.spectral import SpectralAxis
-from .stf_classes import LEVEL, PERMUTATIONS, ClassStf
+from .stf_classes import LEAST_BETTER, LEVEL, PERMUTATIONS, ClassStf
 from .stf_method import StfFindings
 
 FEW_WAYS = 3.0
 """Effective rank below which curves are mostly smoothness."""
 ENLARGED_PX = 240
+VISIBLE = 0.02
+"""Share of the largest weight from which a weight is drawn."""
 MOST_BANDS_DRAWN = 3
 """Classes up to which bands of confidence can be told apart in one picture."""
 
@@ -31,7 +33,7 @@ REFERENCES = (
 def sections(found: StfFindings, run: RunRecord) -> list[Section]:
     """Everything the report shows, warnings first."""
     parts = [*about_run.warning_sections(run, _cautions(found)), _key_figures(found, run), _curves(found), _rank(found)]
-    parts += [_fit(found, run), _residuals(found)]
+    parts += [_fit(found), _residuals(found)]
     if found.classes or found.left_out:
         parts.append(_classes(found))
     parts += [_inputs(found, run), about_run.settings_section(run, _settings(found))]
@@ -70,9 +72,9 @@ def _key_figures(found: StfFindings, run: RunRecord) -> Section:
 
 
 def _curves(found: StfFindings) -> Section:
-    axis, stf = SpectralAxis(found.tables[0]), found.stf
-    figures = []
+    stf, figures = found.stf, []
     for i, name in enumerate(found.tables[1].names):
+        axis = SpectralAxis(found.tables[0], _seen(stf.high[i]))
         lines = [axis.line("estimated, with its 95 % band", stf.matrix[i], stf.low[i], stf.high[i])]
         caption = f"{name}."
         if found.nominal is not None and np.isfinite(found.nominal.matrix[i]).all():
@@ -93,6 +95,11 @@ def _curves(found: StfFindings) -> Section:
     return Section("Curves", words, figures=figures)
 
 
+def _seen(weights: np.ndarray) -> np.ndarray:
+    """Bands whose weights can be seen in a plot, bool [hsi_bands]."""
+    return np.asarray(weights > VISIBLE * weights.max())
+
+
 def _rank(found: StfFindings) -> Section:
     rank, bands = found.stf.effective_rank, len(found.tables[0])
     words = (
@@ -104,12 +111,12 @@ def _rank(found: StfFindings) -> Section:
     return Section("What the rank means", [words])
 
 
-def _fit(found: StfFindings, run: RunRecord) -> Section:
+def _fit(found: StfFindings) -> Section:
     estimate = found.stf.estimate
     rows = tuple(
-        (name, f"{gain:.4g}", f"{offset:.3g}", f"{100 * error:.2f} %", f"{rmse:.3g}")
-        for name, gain, offset, error, rmse in zip(
-            found.tables[1].names, estimate.gain, estimate.offset, estimate.fit_error, found.rmse
+        (name, centre, f"{gain:.4g}", f"{offset:.3g}", f"{100 * error:.2f} %", f"{rmse:.3g}")
+        for name, centre, gain, offset, error, rmse in zip(
+            found.tables[1].names, _centres(found), estimate.gain, estimate.offset, estimate.fit_error, found.rmse
         )
     )
     words = (
@@ -117,8 +124,16 @@ def _fit(found: StfFindings, run: RunRecord) -> Section:
         "band's standard deviation, without the 5 % of the pixels that fit worst; RMSE: of all pixels, in the MSI's "
         f"units. The largest value of the PSNR above is {found.peak:.3g}."
     )
-    table = Table(("MSI band", "Gain", "Offset", "Unexplained", "RMSE"), rows)
+    table = Table(("MSI band", "Centre", "Gain", "Offset", "Unexplained", "RMSE"), rows)
     return Section("Gain, offset and fit", [words], [table])
+
+
+def _centres(found: StfFindings) -> list[str]:
+    """Centres of the estimated curves."""
+    nm = found.tables[0].wavelength_nm
+    if nm is None:
+        return ["-"] * len(found.tables[1])
+    return [f"{centre:.0f} nm" for centre in found.stf.estimate.srf.centres(nm)]
 
 
 def _residuals(found: StfFindings) -> Section:
@@ -132,7 +147,7 @@ def _residuals(found: StfFindings) -> Section:
         "shift or to unlike sharpness, whole patches to change between the two dates or to land cover of its own."
     )
     figures = [
-        Figure("Light is explained well, dark badly.", png=painted, width="half"),
+        Figure("Light: explained well; dark: badly.", png=painted, width="half"),
         Figure("Scale of the map; its top end is the 98th percentile.", svg=bar, width="half"),
     ]
     return Section("Where it does not fit", [words], figures=figures)
@@ -140,8 +155,9 @@ def _residuals(found: StfFindings) -> Section:
 
 def _classes(found: StfFindings) -> Section:
     rows = tuple(map(_class_row, found.classes))
-    axis, figures = SpectralAxis(found.tables[0]), []
+    figures = []
     for i, name in enumerate(found.tables[1].names if found.classes else ()):
+        axis = SpectralAxis(found.tables[0], _seen(np.max([one.stf.matrix[i] for one in found.classes], axis=0)))
         lines = [_class_line(axis, one, i, len(found.classes) <= MOST_BANDS_DRAWN) for one in found.classes]
         lines.append(axis.line("all", found.stf.matrix[i]))
         plot = svg.line_plot(lines, axis.title, "Weight of each band", size=svg.HALF)
@@ -151,7 +167,8 @@ def _classes(found: StfFindings) -> Section:
         "kinds of spectra: compare the ranks. What counts is whether a class's own function predicts pixels of the "
         f"class that were held out better than the function of all classes, beyond what {PERMUTATIONS} exchanges of "
         f"the labels of whole patches of ground give by chance (p at most {LEVEL}, corrected for the number of "
-        "classes). Otherwise the class is not distinguishable, and its curve is no evidence of anything.",
+        f"classes), and by {100 * LEAST_BETTER:.0f} % at least. Otherwise the class is not distinguishable, and its "
+        "curve is no evidence of anything.",
         "A class that is distinguishable need not differ by its spectra: anything that goes with its place, such as "
         "haze, slope or viewing angle, has the same effect.",
         *found.left_out,
@@ -185,7 +202,7 @@ def _inputs(found: StfFindings, run: RunRecord) -> Section:
         rows.append((title, f"{Path(header.path).name}, stored numbers × {image.scale:g}"))
         rows.append(("Bands", about_run.bands_text(header.table, image.bands_used)))
         rows.append(("Pixel size", about_run.pixel_size(header.grid)))
-    left_out = [message for message in run.messages if "left out" in message]
+    left_out = [message for message in run.messages if "left out" in message and message not in found.left_out]
     return Section("Inputs", left_out, [Table((), tuple(rows))])
 
 

@@ -68,7 +68,7 @@ def test_small_classes_are_left_out_in_words(provider, pair, tmp_path):
     made = run(pair, tmp_path, CLASSES=raster)
     assert made["CLASSES"] == 0
     sentences = json.loads(Path(made["RESULT"]).read_text(encoding="utf-8"))["left_out"]
-    assert len(sentences) == 1 and "'Class 2'" in sentences[0] and "5,000" in sentences[0]
+    assert len(sentences) == 1 and "'Class 2' (" in sentences[0] and "5,000" in sentences[0]
 
 
 @engine

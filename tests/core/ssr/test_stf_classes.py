@@ -7,6 +7,7 @@ import torch
 
 from hyperres.core.bands import BandTable
 from hyperres.core.engine.method import Context
+from hyperres.core.ssr import stf_classes
 from hyperres.core.ssr.stf_classes import estimate_classes, try_classes
 from hyperres.core.ssr.stf_pixels import StfPixels
 
@@ -53,8 +54,8 @@ def test_classes_with_responses_of_their_own_are_told_apart():
 def test_one_response_for_all_classes_is_seldom_taken_for_several():
     trials = [try_classes(scene(seed, False), [1, 2], CONTEXT, permutations=99) for seed in range(10)]
     wrong = sum(any(trial.distinguishable for trial in found.values()) for found in trials)
-    assert wrong <= 2
-    assert max(trial.better for found in trials for trial in found.values()) < 0.05
+    assert wrong <= 1
+    assert max(trial.better for found in trials for trial in found.values()) < 0.01
 
 
 def test_labels_need_not_be_in_order():
@@ -66,15 +67,16 @@ def test_labels_need_not_be_in_order():
     assert straight[2].better == pytest.approx(turned[1].better, rel=1e-6)
 
 
-def test_small_classes_are_left_out_in_words_and_the_others_get_curves_with_bands():
+def test_small_classes_are_left_out_in_words_and_the_others_get_curves_with_bands(monkeypatch):
+    monkeypatch.setattr(stf_classes, "LEAST_PIXELS", 1000)
     pixels = scene(1, own_response=True)
     few = pixels.label.copy()
     few[np.flatnonzero(few == 2)[40:]] = 0
     names = {1: "meadow", 2: "roof"}
     tables = tuple(BandTable(tuple(f"{i}" for i in range(n)), (True,) * n) for n in (len(NM), 3))
     lone = StfPixels(*(getattr(pixels, n) for n in ("hsi", "msi", "row", "col", "field")), few)
-    classes, sentences = estimate_classes(lone, names, tables, CONTEXT, least=1000)
+    classes, sentences = estimate_classes(lone, names, tables, CONTEXT)
     assert [(one.name, one.trial) for one in classes] == [("meadow", None)]
-    assert len(sentences) == 1 and "'roof'" in sentences[0] and "40" in sentences[0]
+    assert len(sentences) == 1 and "'roof' (40)" in sentences[0]
     assert np.all(classes[0].stf.low <= classes[0].stf.high)
     assert classes[0].pixels == int((few == 1).sum())
