@@ -55,19 +55,31 @@ class Way(Protocol):
 
 
 class PixelWay:
-    """One of the simple maps (:mod:`core.ssr.baselines`)."""
+    """One of the simple maps (:mod:`core.ssr.baselines`).
+
+    Args:
+        kind: word of the preset.
+        pixel_map: the map.
+        basis: E, [C, d].
+        limits: least and largest value of each coordinate, [2, d]: polynomials of colours that were never met have no
+            bounds of their own.
+    """
 
     halo_px = 0
 
-    def __init__(self, kind: str, pixel_map: SpectralMap, basis: torch.Tensor) -> None:
-        self.kind, self.basis, self._map = kind, basis, pixel_map
+    def __init__(self, kind: str, pixel_map: SpectralMap, basis: torch.Tensor, limits: torch.Tensor) -> None:
+        self.kind, self.basis, self._map, self._limits = kind, basis, pixel_map, limits
         self.name = pixel_map.name
         self.parameters = sum(tensor.numel() for tensor in _map_tensors(pixel_map).values())
 
     def coordinates(self, msi: torch.Tensor) -> torch.Tensor:
         """See :class:`Way`."""
         # features of all pixels at once would not fit into a processor's cache
-        found = [self._map.predict(part) for part in msi.flatten(1).split(PIXELS_AT_ONCE, dim=1)]
+        least, most = self._limits[..., None]
+        found = [
+            torch.minimum(torch.maximum(self._map.predict(part), least), most)
+            for part in msi.flatten(1).split(PIXELS_AT_ONCE, dim=1)
+        ]
         return torch.cat(found, dim=1).reshape(-1, *msi.shape[1:])
 
     def to(self, device: torch.device) -> PixelWay:
@@ -81,7 +93,7 @@ class PixelWay:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """See :class:`Way`."""
-        return {"basis": self.basis, **_map_tensors(self._map)}
+        return {"basis": self.basis, "limits": self._limits, **_map_tensors(self._map)}
 
 
 class NetworkWay:
@@ -137,7 +149,7 @@ def restore_way(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) 
 def restore_pixel_way(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> PixelWay:
     """Rebuild a saved pixel map."""
     kind = header["kind"]
-    return PixelWay(kind, _RESTORE[kind](header, tensors), tensors["basis"])
+    return PixelWay(kind, _RESTORE[kind](header, tensors), tensors["basis"], tensors["limits"])
 
 
 def restore_network_way(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> NetworkWay:

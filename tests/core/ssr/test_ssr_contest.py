@@ -128,3 +128,13 @@ def test_only_valid_pixels_are_gathered(ground):
     pixels = gather([replace(part, valid=valid)])
     assert pixels.hsi.shape[1] == 50
     assert torch.equal(pixels.msi, part.msi[:, :, :5].flatten(1))
+
+
+def test_colours_never_met_do_not_run_away(ground, context):
+    """A quadratic law carried far beyond what it was fitted on would give spectra of any size."""
+    data = ground(materials=6).data
+    brightest = max(float(part.hsi.max()) for part in data.train)
+    strange = torch.rand(4, 30, 30, generator=torch.Generator().manual_seed(3)) * 20 - 10
+    for way, _ in fit_simple(data, context):
+        found = torch.einsum("cd,dij->cij", way.basis, way.coordinates(strange))
+        assert float(found.abs().max()) < 3 * brightest
