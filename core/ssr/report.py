@@ -12,14 +12,13 @@ from ..bands import BandTable, spans
 from ..engine.record import OutputSummary, RunRecord
 from ..report import about_run, png, ramps, svg
 from ..report.page import Figure, Section, Table
+from ..report.spectral import SpectralAxis
 from .evidence import NETWORKS, Example, SsrEvidence
 from .view import View, ViewedPixel
 
 if TYPE_CHECKING:
     from .model import SsrModel
 
-GAP = 4.0
-"""A step between neighbouring wavelengths this many times the usual one is a gap in the sensor's coverage."""
 PGU_NET = (
     "Unfolded network: Li, Chen, Guo, Zhang, Zhang & Chen (2026): Physics-guided deep unfolding for blind cross-sensor "
     "spectral super-resolution via learning the spectral transformation function. arXiv:2606.05759"
@@ -41,11 +40,12 @@ def sections(model: SsrModel, run: RunRecord, view: View | None) -> list[Section
     """
     evidence, table = model.evidence, model.table
     trained_only = run.job.method == "trainssr"
-    parts = [*about_run.warning_sections(run, list(evidence.notes)), _key_figures(evidence, run, trained_only)]
+    parts = [*about_run.warning_sections(run, _cautions(evidence)), _key_figures(evidence, run, trained_only)]
     if view is not None:
         parts += [_pictures(view), _spectra(view, model, run.quantity), _residual(view, run.quantity)]
     parts += [_contest(evidence, run), _examples(evidence, table, run.quantity), _response(evidence, model)]
     parts.append(_unseen(evidence, table))
+    parts.append(Section("What it was learnt from", list(evidence.notes)))
     if "uncertainty" in run.summaries:
         parts.append(_uncertainty(run.summaries["uncertainty"], run.quantity))
     if evidence.training.steps:
@@ -58,6 +58,12 @@ def sections(model: SsrModel, run: RunRecord, view: View | None) -> list[Section
     return parts
 
 
+def _cautions(evidence: SsrEvidence) -> list[str]:
+    """What nobody should miss: where no ground was seen, and where another way would do better."""
+    found = [evidence.notes[0]] if evidence.mode == "library" and evidence.notes else []
+    return [*found, *([evidence.verdict()] if evidence.chosen != evidence.best.kind else [])]
+
+
 def _key_figures(evidence: SsrEvidence, run: RunRecord, trained_only: bool) -> Section:
     used = evidence.of(evidence.chosen) or evidence.best
     rows = [
@@ -68,7 +74,7 @@ def _key_figures(evidence: SsrEvidence, run: RunRecord, trained_only: bool) -> S
     if not trained_only:
         rows.append(("Valid pixels", about_run.percent(about_run.valid_share(run)), f"{run.valid_pixels:,} pixels"))
     rows.append(("Time", about_run.duration(about_run.total_seconds(run)), about_run.short_device(run)))
-    return Section("Key figures", [evidence.verdict()], tables=[Table((), tuple(rows))], kind="key")
+    return Section("Key figures", tables=[Table((), tuple(rows))], kind="key")
 
 
 def _aside(evidence: SsrEvidence) -> str:
@@ -101,18 +107,18 @@ def _spectra(view: View, model: SsrModel, quantity: str) -> Section:
 
 
 def _spectrum(pixel: ViewedPixel, model: SsrModel, quantity: str) -> str:
-    lines = [_with_band("result", model.table, pixel.spectrum, pixel.deviation)]
+    axis = SpectralAxis(model.table)
+    lines = [_with_band("result", axis, pixel.spectrum, pixel.deviation)]
     if model.table.wavelength_nm is not None and model.msi_table.wavelength_nm is not None:
-        x, values = in_order(model.msi_table, [pixel.msi], gaps=False)
-        lines.append(svg.Line("multispectral", x, values[0]))
-    return svg.line_plot(lines, _axis(model.table), quantity.capitalize(), size=svg.HALF)
+        places = sorted(zip(model.msi_table.wavelength_nm, pixel.msi))
+        lines.append(svg.Line("multispectral", *zip(*places)))
+    return svg.line_plot(lines, axis.title, quantity.capitalize(), size=svg.HALF)
 
 
-def _with_band(name: str, table: BandTable, values: Sequence[float], deviation: Sequence[float]) -> svg.Line:
+def _with_band(name: str, axis: SpectralAxis, values: Sequence[float], deviation: Sequence[float]) -> svg.Line:
     low = [value - 2 * sigma for value, sigma in zip(values, deviation)]
     high = [value + 2 * sigma for value, sigma in zip(values, deviation)]
-    x, curves = in_order(table, [values, low, high])
-    return svg.Line(name, x, *curves)
+    return axis.line(name, values, low, high)
 
 
 def _residual(view: View, quantity: str) -> Section:
@@ -172,20 +178,19 @@ def _examples(evidence: SsrEvidence, table: BandTable, quantity: str) -> Section
 
 
 def _example(example: Example, table: BandTable, quantity: str) -> str:
-    x, truth = in_order(table, [example.truth])
-    lines = [_with_band("estimate", table, example.estimate, example.deviation), svg.Line("truth", x, truth[0])]
-    return svg.line_plot(lines, _axis(table), quantity.capitalize(), size=svg.HALF)
+    axis = SpectralAxis(table)
+    lines = [_with_band("estimate", axis, example.estimate, example.deviation), axis.line("truth", example.truth)]
+    return svg.line_plot(lines, axis.title, quantity.capitalize(), size=svg.HALF)
 
 
 def _response(evidence: SsrEvidence, model: SsrModel) -> Section:
-    table, figures = model.table, []
+    axis, figures = SpectralAxis(model.table), []
     found = [[float(value) for value in row] for row in model.response.cpu()]
     for at, name in enumerate(model.msi_table.names):
-        x, curves = in_order(table, [found[at], evidence.low[at], evidence.high[at]])
-        lines = [svg.Line("found", x, *curves)]
+        lines = [axis.line("found", found[at], evidence.low[at], evidence.high[at])]
         if evidence.nominal is not None:
-            lines.append(svg.Line("data sheet", x, in_order(table, [evidence.nominal[at]])[1][0]))
-        plot = svg.line_plot(lines, _axis(table), "Share of each band", size=svg.HALF)
+            lines.append(axis.line("data sheet", evidence.nominal[at]))
+        plot = svg.line_plot(lines, axis.title, "Share of each band", size=svg.HALF)
         figures.append(Figure(name, svg=plot, width="half"))
     rows = tuple(
         (name, f"{sum(row):.3g}", f"{gain:.4g}", f"{offset:.3g}", f"{residual:.2g}")
@@ -202,9 +207,11 @@ def _response(evidence: SsrEvidence, model: SsrModel) -> Section:
 
 
 def _unseen(evidence: SsrEvidence, table: BandTable) -> Section:
-    x, curves = in_order(table, [[100.0 * share for share in evidence.unseen]])
+    axis = SpectralAxis(table)
     blind = [band for band, is_blind in enumerate(evidence.blind) if is_blind]
-    plot = svg.line_plot([svg.Line("left open", x, curves[0])], _axis(table), "Variance left open (%)")
+    plot = svg.line_plot(
+        [axis.line("left open", [100.0 * share for share in evidence.unseen])], axis.title, "Variance left open (%)"
+    )
     words = [
         "How much of each band's variation the multispectral bands leave open, whatever the method: 0 % where they "
         "tell it, 100 % where they tell nothing."
@@ -261,27 +268,6 @@ def _settings(evidence: SsrEvidence) -> tuple[tuple[str, str], ...]:
         ("Dimensions of the spectra", str(evidence.dimensions)),
         ("Uncertainty raised by", f"a factor of {evidence.inflation:.2f} (mean over bands)"),
     )
-
-
-def in_order(
-    table: BandTable, curves: Sequence[Sequence[float]], gaps: bool = True
-) -> tuple[list[float], list[list[float]]]:
-    """Curves over rising wavelengths, broken where the sensor has a gap."""
-    place = list(table.wavelength_nm or range(1, len(table) + 1))
-    order = sorted(range(len(place)), key=place.__getitem__)
-    x = [float(place[i]) for i in order]
-    values = [[float(curve[i]) for i in order] for curve in curves]
-    steps = np.diff(x)
-    if gaps and len(steps):
-        for at in reversed(np.flatnonzero(steps > GAP * np.median(steps)).tolist()):
-            x.insert(at + 1, (x[at] + x[at + 1]) / 2)
-            for curve in values:
-                curve.insert(at + 1, float("nan"))
-    return x, values
-
-
-def _axis(table: BandTable) -> str:
-    return "Wavelength (nm)" if table.wavelength_nm is not None else "Band number"
 
 
 def _painted(picture: np.ndarray, top: float) -> bytes:

@@ -55,7 +55,19 @@ def log_of(dialog):
 
 @pytest.mark.parametrize(
     "name",
-    ["unmix", "endmembers", "fuse", "spectralift", "spectramorph", "superresolve", "simulate", "assess", "status"],
+    [
+        "unmix",
+        "endmembers",
+        "fuse",
+        "spectralift",
+        "spectramorph",
+        "superresolve",
+        "spectralsuperresolve",
+        "trainssr",
+        "simulate",
+        "assess",
+        "status",
+    ],
 )
 def test_every_dialog_opens(dialog, name, shots):
     opened = dialog(name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Whole jobs of spectral super-resolution and its training: truth, grid, nodata, tiles, models, crashes and refusals."""
+"""Whole jobs of spectral super-resolution and its training: truth, grid, nodata, tiles, models, crashes, refusals."""
 
 import json
 from dataclasses import replace
