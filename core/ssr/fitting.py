@@ -77,7 +77,8 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context, keeper: Kee
         notes=(*data.notes, *_blind_note(unseen, data)),
     )
     context.on_message(evidence.verdict())
-    radiometry = torch.stack([data.gain, data.offset, data.ceiling, pixels.msi.mean(dim=1)])
+    seen = pixels.msi.mean(dim=1), pixels.msi.amin(dim=1), pixels.msi.amax(dim=1)
+    radiometry = torch.stack([data.gain, data.offset, data.ceiling, *seen])
     return SsrModel(
         data.hsi_table, data.msi_table, chosen.way, deviations, radiometry, settings, evidence, data.kept or None
     )

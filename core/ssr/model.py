@@ -20,6 +20,8 @@ from .ways import NetworkWay, Way, restore_way
 
 SPECTRA, UNCERTAINTY = "spectra", "uncertainty"
 ROLES = (SPECTRA, UNCERTAINTY)
+UNFAMILIAR, MANY_STRANGE = 0.5, 0.05
+"""How far pixels may lie beyond the range of those learnt from (share of it), and the share of others that is many."""
 
 
 def output_specs(table: BandTable) -> dict[str, OutputSpec]:
@@ -43,7 +45,7 @@ class SsrModel:
         way: from the MSI to coordinates of spectra.
         deviations: what is stated as uncertainty.
         radiometry: gain, offset and ceiling (see :class:`core.ssr.pairs.TrainingData`) and, on the scale it was fitted
-            on, the mean of each band, which stands in for invalid pixels; [4, c].
+            on, mean, least and largest number of each band; [6, c]. The mean stands in for invalid pixels.
         settings: as asked.
         evidence: how it came about.
         order: positions of the MSI's bands in the image that it is applied to; None for all as they come.
@@ -107,8 +109,9 @@ class SsrModel:
 
     def with_ceiling(self, ceiling: torch.Tensor) -> SsrModel:
         """The same model for an image that is saturated from these numbers on, [used bands of the image]."""
-        gain, offset, _, mean = self.radiometry
-        return self._with(radiometry=torch.stack([gain, offset, ceiling[list(self.order)].to(mean), mean]))
+        radiometry = self.radiometry.clone()
+        radiometry[2] = ceiling[list(self.order)]
+        return self._with(radiometry=radiometry)
 
     def with_evidence(self, evidence: SsrEvidence) -> SsrModel:
         """The same model with another account of how it came about."""
@@ -148,6 +151,22 @@ class SsrModel:
     def packed_planes(self) -> int:
         """Planes that the spectra follow from."""
         return self.basis.shape[1]
+
+    def cautions(self, tiles: Iterable[SceneTile]) -> tuple[str, ...]:
+        """Sentences on how far a scene lies from what was learnt from; see :meth:`scene`."""
+        least, most = self.radiometry[4:]
+        margin = UNFAMILIAR * (most - least)
+        strange = pixels = 0
+        for tile in tiles:
+            seen = self._scaled(tile.msi, tile.counted)[:, tile.counted].T
+            beyond = (seen < least - margin) | (seen > most + margin)
+            strange, pixels = strange + int(beyond.any(dim=1).sum()), pixels + len(seen)
+        if strange <= MANY_STRANGE * pixels:
+            return ()
+        return (
+            f"{100.0 * strange / pixels:.0f} % of the pixels are darker or brighter by far than what the model learnt "
+            "from, so their spectra mean little: check that the image holds reflectance and that its scale is right.",
+        )
 
     def apply(self, msi: torch.Tensor, valid: torch.Tensor, packed: bool = False) -> dict[str, torch.Tensor]:
         """Compute one tile.
@@ -221,7 +240,7 @@ class SsrModel:
     def _scaled(self, msi: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
         """The bands it needs, on the scale it was fitted on; the usual mean where invalid."""
         seen = msi if self.order == tuple(range(len(msi))) else msi[list(self.order)]
-        gain, offset, _, mean = self.radiometry[..., None, None]
+        gain, offset, _, mean, *_ = self.radiometry[..., None, None]
         seen = (seen - offset) / gain
         return seen if bool(valid.all()) else torch.where(valid, seen, mean)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
@@ -128,8 +129,9 @@ class NetworkWay:
         return NetworkWay(self.network, responses)
 
     def to(self, device: torch.device) -> NetworkWay:
-        """See :class:`Way`; the network itself moves."""
-        return NetworkWay(self.network.to(device), [response.to(device) for response in self.responses])
+        """See :class:`Way`."""
+        moved = copy.deepcopy(self.network).to(device)
+        return NetworkWay(moved, [response.to(device) for response in self.responses])
 
     def header(self) -> dict[str, Any]:
         """See :class:`Way`."""

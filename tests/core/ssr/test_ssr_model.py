@@ -175,3 +175,27 @@ def test_only_what_is_asked_for_is_computed(ground, context):
     packed = some.apply(new.msi, new.valid, packed=True)[SPECTRA]
     assert len(packed) == some.packed_planes
     assert torch.equal(some.expand(packed), made[SPECTRA])
+
+
+def test_an_image_on_another_scale_is_cautioned_against(ground, context):
+    scene = ground()
+    model, new = fitted(scene.data, context), scene.part(16, 16)
+    assert model.cautions([SceneTile(new.msi, new.valid)]) == ()
+    (sentence,) = model.cautions([SceneTile(10_000 * new.msi, new.valid)])
+    assert sentence.startswith("100 %") and "scale" in sentence
+
+
+def test_the_published_network_goes_the_same_way(ground, context, tmp_path):
+    """Two steps of training: it is said that a GPU is wanted, saved, restored, and applied to a scene."""
+    warnings = []
+    scene = ground(materials=6)
+    told = replace(context, on_warning=warnings.append)
+    model = METHOD.fit(scene.data, SsrSettings(preset="paper", steps=2), told)
+    assert any("GPU" in sentence for sentence in warnings)
+    assert model.evidence.chosen == "paper" and model.evidence.training.steps == (0, 2)
+    save_model(model, tmp_path / "model.safetensors", {})
+    again, new = load_model(tmp_path / "model.safetensors", METHOD), scene.part(16, 16)
+    tiles = [SceneTile(new.msi, new.valid)]
+    one, other = (m.scene(lambda: tiles).apply(new.msi, new.valid)[SPECTRA] for m in (model, again))
+    assert torch.equal(one, other)
+    assert model.scene(lambda: tiles).response.sum(dim=1).tolist() == pytest.approx([1.0] * 4, abs=1e-3)
