@@ -9,9 +9,9 @@ images that judge (peak 1). The camera is the Nikon D700 of the usual table; nob
 from the pairs. ``ground`` cuts real scenes by columns: the left 55 % teach, 15 % watch, the right 30 % judge, with gaps
 between; a sensor's table simulates the MSI, with noise of 40 dB, and is not told either. Peak is the brightest 0.1 %.
 The last rows know what nobody can: ``own linear`` is the best linear map of the very image that judges. What watches
-picks the weights and, in practice, the way; what judges is only looked at for this table. Seconds are CPU seconds of
-the fit. The line above each table says how well the response is recovered: its relative error, and the PSNR of the MSI
-that it gives of the true spectra.
+picks the weights and, in practice, the way; what judges is only looked at for this table. Seconds are those of the fit,
+for the network CPU seconds. The line above each table says how well the response is recovered: its relative error, and
+the PSNR of the MSI that it gives of the true spectra.
 """
 
 from __future__ import annotations
@@ -109,11 +109,10 @@ def table(title: str, case: Case, steps: int) -> None:
     wrong = float((found - true).norm() / true.norm())
     print(f"\n{title}: response wrong by {wrong:.3f}, MSI again {decibels(misfit, case.peak):.1f} dB")
     print(f"{'':<34}{'PSNR':>8}{'SAM':>8}{'RMSE':>9}{'seconds':>9}")
-    started = time.process_time()
-    for way, _ in fit_simple(case.data, Context(CPU)):
-        row(way.name, [estimate(way, part) for part in case.judging], case, time.process_time() - started)
-        started = time.process_time()
+    for way, seconds in fit_simple(case.data, Context(CPU)):
+        row(way.name, [estimate(way, part) for part in case.judging], case, seconds)
     if steps:
+        started = time.process_time()
         way = trained(case.data, steps)
         row(f"{way.name}, {steps} steps", [estimate(way, p) for p in case.judging], case, time.process_time() - started)
     row("own linear (knows the truth)", [own_linear(part) for part in case.judging], case, math.nan)

@@ -32,12 +32,28 @@ def paper_loss(network: Unfolding, found: Estimate, hsi: torch.Tensor) -> torch.
     return (last - hsi).abs().mean() / network.unit + ANGLE_WEIGHT * mean_angle(last, hsi)
 
 
-def robust_loss(network: Unfolding, found: Estimate, hsi: torch.Tensor, msi: torch.Tensor) -> torch.Tensor:
-    """The published loss with supervision of all stages and of R; ``msi`` is Y, [batch, c, rows, columns]."""
-    loss = paper_loss(network, found, hsi)
-    earlier = [(network.expand(stage) - hsi).abs().mean() for stage in found.stages[:-1]]
-    if earlier:
-        loss = loss + DEEP_WEIGHT * torch.stack(earlier).mean() / network.unit
+def robust_loss(
+    network: Unfolding,
+    found: Estimate,
+    hsi: torch.Tensor,
+    msi: torch.Tensor,
+    bands: torch.Tensor | None = None,
+) -> torch.Tensor:
+    """The published loss with supervision of all stages and of R.
+
+    Args:
+        network: that found it.
+        found: from Y.
+        hsi: true X, [batch, C, rows, columns].
+        msi: Y, [batch, c, rows, columns].
+        bands: the bands of X that are compared, None for all; a few by chance stand for all of them in training.
+    """
+    truth = hsi if bands is None else hsi[:, bands]
+    stages = [network.expand(stage, bands) for stage in found.stages]
+    errors = [(stage - truth).abs().mean() / network.unit for stage in stages]
+    loss = errors[-1] + ANGLE_WEIGHT * mean_angle(stages[-1], truth)
+    if len(errors) > 1:
+        loss = loss + DEEP_WEIGHT * torch.stack(errors[:-1]).mean()
     misfit = (found.response @ hsi.flatten(2) - msi.flatten(2)).abs().mean()
     loss = loss + RESPONSE_WEIGHT * misfit / network.unit
     return loss + ROUGHNESS_WEIGHT * found.response.diff(n=2, dim=-1).square().sum(dim=(1, 2)).mean()

@@ -13,7 +13,8 @@ from torch.nn.functional import avg_pool2d, leaky_relu, softplus
 
 WIDTH = 64
 SLOPE = 0.1
-KERNELS = (1, 3, 5)
+KERNELS, LOCAL_KERNELS = (1, 3, 5), (1, 3)
+"""Sides of attention's convolutions as published, and where it looks around; 5 x 5 costs most of a step, for little."""
 _REDUCTION = 4
 
 
@@ -31,8 +32,9 @@ class ChannelAttention(nn.Module):
     def __init__(self, channels: int, window: int | None) -> None:
         super().__init__()
         self.window = window
-        self.scales = nn.ModuleList(nn.Conv2d(channels, channels, k, padding=k // 2, groups=channels) for k in KERNELS)
-        self.mixture = nn.Parameter(torch.zeros(len(KERNELS)))
+        kernels = KERNELS if window is None else LOCAL_KERNELS
+        self.scales = nn.ModuleList(nn.Conv2d(channels, channels, k, padding=k // 2, groups=channels) for k in kernels)
+        self.mixture = nn.Parameter(torch.zeros(len(kernels)))
         self.squeeze = nn.Conv2d(channels, max(channels // _REDUCTION, 1), 1)
         self.excite = nn.Conv2d(max(channels // _REDUCTION, 1), channels, 1)
 
@@ -41,10 +43,10 @@ class ChannelAttention(nn.Module):
         shares = self.mixture.softmax(dim=0)
         mixed = sum(share * scale(planes) for share, scale in zip(shares, self.scales))
         if self.window is None:
-            mean = mixed.mean(dim=(2, 3), keepdim=True)
-        else:
-            mean = avg_pool2d(mixed, self.window, 1, self.window // 2, count_include_pad=False)
-        return mixed * torch.sigmoid(self.excite(torch.relu(self.squeeze(mean))))
+            squeezed = self.squeeze(mixed.mean(dim=(2, 3), keepdim=True))
+        else:  # the same the other way round, on fewer channels
+            squeezed = avg_pool2d(self.squeeze(mixed), self.window, 1, self.window // 2, count_include_pad=False)
+        return mixed * torch.sigmoid(self.excite(torch.relu(squeezed)))
 
 
 class ZNet(nn.Module):
@@ -68,7 +70,7 @@ class ZNet(nn.Module):
         """How many pixels away a pixel still has a say; None when all have."""
         window = self.attention.window
         # two 3x3 convolutions, and two attentions of a depth-wise convolution and a mean
-        return None if window is None else 2 + 2 * (max(KERNELS) // 2 + window // 2)
+        return None if window is None else 2 + 2 * (max(LOCAL_KERNELS) // 2 + window // 2)
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """Z of X, [batch, channels, rows, columns]."""

@@ -22,6 +22,8 @@ from .unfolding import RobustNet, Unfolding
 RECIPE = Recipe(steps=3000, images=16, rate=2e-3, average=200, judge_every=250)
 SIDE = 32
 """Pixels along a patch, where the parts are as large."""
+COMPARED = 48
+"""Bands, by chance others in every step, that the robust loss compares; neighbours tell nearly the same."""
 LEAST_VALID = 0.5
 """Share of a patch's pixels that must be valid."""
 BRIGHTNESS = 0.3
@@ -58,7 +60,10 @@ def train_network(
     def loss(generator: torch.Generator) -> torch.Tensor:
         hsi, msi = patches.draw(recipe.images, generator)
         found = network(msi)
-        return robust_loss(network, found, hsi, msi) if robust else paper_loss(network, found, hsi)
+        if not robust:
+            return paper_loss(network, found, hsi)
+        bands = torch.randperm(hsi.shape[1], generator=generator)[:COMPARED].to(hsi.device)
+        return robust_loss(network, found, hsi, msi, bands)
 
     held = [TrainingPart(*(x.to(context.device) for x in (part.hsi, part.msi, part.valid))) for part in data.held]
     training = Training(network, lambda judged: root_mean_square(judged.eval(), held), recipe, context)

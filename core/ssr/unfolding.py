@@ -154,9 +154,9 @@ class Unfolding(nn.Module):
         """What the MSI sees of coordinates, R E [..., c, d]."""
         return response
 
-    def expand(self, x: torch.Tensor) -> torch.Tensor:
-        """Bands [batch, C, rows, columns] of coordinates [batch, d, rows, columns]."""
-        return x
+    def expand(self, x: torch.Tensor, bands: torch.Tensor | None = None) -> torch.Tensor:
+        """Bands [batch, C, rows, columns], or only some of them, of coordinates [batch, d, rows, columns]."""
+        return x if bands is None else x[:, bands]
 
 
 class PaperNet(Unfolding):
@@ -257,6 +257,7 @@ class RobustNet(Unfolding):
         """See the base class."""
         return response @ self.basis
 
-    def expand(self, x: torch.Tensor) -> torch.Tensor:
+    def expand(self, x: torch.Tensor, bands: torch.Tensor | None = None) -> torch.Tensor:
         """See the base class."""
-        return torch.einsum("cd,bdij->bcij", self.basis, x)
+        rows = self.basis if bands is None else self.basis[bands]
+        return (rows @ x.flatten(2)).reshape(len(x), len(rows), *x.shape[2:])

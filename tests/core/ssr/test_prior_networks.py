@@ -35,8 +35,8 @@ def test_a_neutral_z_net_changes_nothing_but_can_learn():
 @pytest.mark.parametrize("window", [1, 5])
 def test_a_pixel_has_a_say_within_the_reach_and_no_farther(window):
     torch.manual_seed(0)
-    network = ZNet(4, window).double()
-    planes = torch.rand(1, 4, 41, 41, dtype=torch.float64)
+    network = ZNet(16, window).double()
+    planes = torch.rand(1, 16, 41, 41, dtype=torch.float64)
     changed = planes.clone()
     changed[..., 20, 20] += 10
     rows = (network(changed) - network(planes)).abs().amax(dim=(0, 1, 3))
