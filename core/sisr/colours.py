@@ -147,8 +147,8 @@ def _around(planes: torch.Tensor) -> torch.Tensor:
 
 
 def _dirichlet(concentration: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Random shares [..., planes] that sum to 1."""
-    # u^(1/c) is a gamma variable's law near 0, which is what makes shares sparse; exact where c = 1 is replaced by -log
+    """Random shares [..., planes] that sum to 1, nearly of Dirichlet's law."""
+    # u^(1/c) is distributed as a gamma variable is near 0: an approximation that is cheap and just as sparse for c < 1
     draws = torch.rand(concentration.shape, generator=generator).clamp_min(1e-12)
     logs = draws.log() / concentration
     shifted = (logs - logs.amax(dim=-1, keepdim=True)).exp()
