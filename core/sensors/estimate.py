@@ -24,7 +24,7 @@ b ~ N(0, (2 rms(D2 d))^2) (randomize-then-optimize, Bardsley and others 2014, do
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
@@ -95,7 +95,7 @@ class BandFit:
         density: of the response, [bands].
         offset, error: in units of the band's spread.
         smoothness: as chosen.
-        prior: cost of the weights, [bands].
+        prior: cost of the weights as far as the band's place is known, [bands].
     """
 
     density: np.ndarray
@@ -254,7 +254,10 @@ def _fit_compact(pixels: _Pixels, y: np.ndarray, hsi_table: BandTable, cells: np
     if best is None:
         return anywhere
     compact = _fit_band(pixels, y, best)
-    return compact if compact.error <= _as_well(y - pixels.x @ anywhere.density) * anywhere.error else anywhere
+    if compact.error > _as_well(y - pixels.x @ anywhere.density) * anywhere.error:
+        return anywhere
+    # the place is assumed and not known, so that bands of confidence must not rest on it
+    return replace(compact, prior=anywhere.prior)
 
 
 def _as_well(residual: np.ndarray) -> float:
