@@ -199,3 +199,11 @@ def test_the_published_network_goes_the_same_way(ground, context, tmp_path):
     one, other = (m.scene(lambda: tiles).apply(new.msi, new.valid)[SPECTRA] for m in (model, again))
     assert torch.equal(one, other)
     assert model.scene(lambda: tiles).response.sum(dim=1).tolist() == pytest.approx([1.0] * 4, abs=1e-3)
+
+
+def test_a_sliver_of_an_image_is_enough(ground, context):
+    scene = ground(materials=6)
+    model = with_network(fitted(scene.data, context), scene.data, context)
+    new = scene.part(3, 1)
+    found = model.apply(new.msi, new.valid)[SPECTRA]
+    assert found.shape == (30, 3, 1) and bool(found.isfinite().all())
