@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from ..errors import InputError
 from ..raster.bands_file import read_bands
 from ..raster.header import check_spectral
 from ..raster.open_raster import read_header
+from ..raster.scale import detect_scale
 from ..raster.spectra_files import read_spectra, write_csv
 from ..sensors.camera import OWN_BANDS, check_camera
 from ..spectra import Spectra
@@ -97,6 +99,7 @@ class LearningRun(FittedRun):
             library, warnings = read_spectra(self.job.tables["library"])
             for sentence in warnings:
                 self.reporter.warning(sentence)
+            library = self._as_reflectance(library, settings)
             return Materials((), library, library_table(library, camera, settings), msi, camera)
         if not names:
             raise InputError(
@@ -136,6 +139,17 @@ class LearningRun(FittedRun):
         header = read_header(self.job.inputs[name])
         check_spectral(header)
         return self.look(header, settings.hsi_scale, self.job.bands, self.job.skip_water_vapour, "Hyperspectral image")
+
+    def _as_reflectance(self, library: Spectra, settings: SsrSettings) -> Spectra:
+        """The spectra from 0 to 1; many libraries hold them times 10000."""
+        numbers = sorted(value for row in library.values for value in row if math.isfinite(value))
+        scale = settings.hsi_scale
+        if scale is None and numbers:
+            scale, sentence = detect_scale(numbers[int(0.99 * (len(numbers) - 1))], "float64", False)
+            self.reporter.message(sentence)
+        if scale is None or scale == 1.0:
+            return library
+        return replace(library, values=tuple(tuple(value * scale for value in row) for row in library.values))
 
     def _camera(self, settings: SsrSettings, msi: InputRecord | None) -> BandTable | None:
         """The bands of the camera, as far as they are known before anything is learnt."""

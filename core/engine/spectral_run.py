@@ -14,6 +14,7 @@ import torch
 from ..bands import BandTable, rgb_bands, written_bands
 from ..errors import InputError
 from ..grid import Grid, Tile, Window
+from ..ssr.model import ROLES, SPECTRA
 from ..ssr.report import sections
 from ..ssr.saturation import find_ceiling
 from ..ssr.scene import SceneTile
@@ -26,17 +27,16 @@ from .record import InputRecord, RunRecord
 from .registry import find_method
 from .sampling import no_valid_pixel
 from .source import Source
-from .stream import Computed
+from .stream import Computed, Packing
 from .summary import QuickLook
 
 if TYPE_CHECKING:
     from ..ssr.method import SpectralSuperResolution
     from ..ssr.model import SsrModel
 
-ROLES = ("spectra", "uncertainty")
 BANDS_OF_WORK = 40
 """Planes of working memory per pixel of a tile besides inputs and outputs: features of regressions, or channels."""
-SCENE_TILES, SCENE_SIDE = 64, 96
+SCENE_TILES, SCENE_SIDE = 36, 96
 """Tiles that tell the response of a scene, and the pixels along their sides."""
 VIEW_PX, VIEWS_A_SIDE = 200, 4
 
@@ -63,7 +63,8 @@ class SpectralRun(LearningRun):
             model = fitted.prepared([role for role in ROLES if role in self.job.outputs], written)
             plan = self._plan(msi, len(written), model.halo_px)
             self.say(plan)
-            streamed = self.go_over(SpectralWork(source, model, self.device), plan, model, preview)
+            work = SpectralWork(source, model, self.device)
+            streamed = self.go_over(work, plan, model, preview, work.packings)
             view = look(fitted.prepared(ROLES), [_read(source, w, self.device) for w in _views(msi.header.grid)])
         self.lap("total", started)
         if streamed and not streamed.valid_pixels:
@@ -110,6 +111,9 @@ class SpectralRun(LearningRun):
             raise no_valid_pixel(msi.header)
         model = model.with_ceiling(torch.minimum(find_ceiling(seen), _largest(msi).to(self.device)))
 
+        for sentence in model.cautions(tiles):
+            self.reporter.warning(sentence)
+
         def again() -> Iterable[SceneTile]:
             return tiles
 
@@ -138,6 +142,7 @@ class SpectralWork:
         self.outputs = model.outputs
         self.halo_px = model.halo_px
         self.device = device
+        self.packings = _packings(model)
         self._source = source
         self._model = model
         self._rgb = rgb_bands(source.header.table.subset(source.bands))
@@ -147,10 +152,18 @@ class SpectralWork:
         cube, valid = self._source.read(tile.halo)
         msi = torch.from_numpy(cube).to(self.device)
         usable = self._model.usable(msi, torch.from_numpy(valid).to(self.device))
-        planes = self._model.apply(msi, usable)
+        planes = self._model.apply(msi, usable, bool(self.packings))
         rows, cols = tile.core.within(tile.halo)
         outputs = {role: values[:, rows, cols].to("cpu").numpy() for role, values in planes.items()}
         return Computed(outputs, usable[rows, cols].to("cpu").numpy().copy(), cube[self._rgb][:, rows, cols])
+
+
+def _packings(model: SsrModel) -> dict[str, Packing]:
+    """The spectra in fewer planes than bands, where that is what the model finds."""
+    if SPECTRA not in model.outputs or len(model.written) <= model.packed_planes:
+        return {}
+    on_cpu = model.to(torch.device("cpu"))
+    return {SPECTRA: Packing(model.packed_planes, lambda planes: on_cpu.expand(torch.tensor(planes)).numpy())}
 
 
 def _largest(msi: InputRecord) -> torch.Tensor:
