@@ -34,6 +34,15 @@ def test_names_are_escaped_and_control_characters_dropped():
     assert "<b>&  ü" in texts(picture)
 
 
+def test_a_band_around_a_line_is_one_area_per_unbroken_run_and_fits_the_axis():
+    line = svg.Line("a", range(6), [1, 2, NAN, 3, 4, 2], [0, 1, NAN, 2, 3, -5], [2, 3, NAN, 4, 9, 3])
+    picture = svg.line_plot([line], "x", "y")
+    areas = [path for path in paths(picture) if path.endswith("Z")]
+    assert [area.count("L") + 1 for area in areas] == [4, 6]
+    heights = [float(y) for area in areas for y in re.findall(r" ([-\d.]+)", area)]
+    assert min(heights) >= 0 and max(heights) <= svg.WIDE[1]
+
+
 def test_lines_break_at_gaps_and_lonely_points_become_dots():
     picture = svg.line_plot([svg.Line("a", range(6), [1, 2, NAN, 3, NAN, 2])], "x", "y")
     assert len(paths(picture)) == 1
