@@ -103,10 +103,10 @@ def _seen(weights: np.ndarray) -> np.ndarray:
 def _rank(found: StfFindings) -> Section:
     rank, bands = found.stf.effective_rank, len(found.tables[0])
     words = (
-        f"The spectra of this ground vary about their mean in {rank:.1f} independent ways (effective rank), although "
-        f"the hyperspectral image has {bands} bands; noise adds to the number. Only sums of bands that these ways make differ can be told from "
-        "one another. A curve may be changed in all other ways without any pixel showing it: there, it is as smooth "
-        "as the pixels allow, and its band is wide. A good fit does not prove that the curve is right."
+        f"The spectra of this ground vary about their mean in {rank:.1f} independent ways (effective rank; noise adds "
+        f"to it), although the hyperspectral image has {bands} bands. Only sums of bands that these ways make differ "
+        "can be told from one another. A curve may be changed in all other ways without any pixel showing it: there, "
+        "it is as smooth as the pixels allow, and its band is wide. A good fit does not prove that the curve is right."
     )
     return Section("What the rank means", [words])
 
