@@ -2,7 +2,7 @@
 """Training data from HSIs of other ground: what a camera would see of them is simulated.
 
 The camera's response is only known by its data sheet, so that every patch is seen with another one that it may have
-(:mod:`core.ssr.randomise`). Each image is cut in two by place; the smaller part judges.
+(:mod:`core.ssr.randomise`). Three of ten scenes judge; where there are few, each is cut in two by place.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from .settings import BANDS, SsrSettings
 SIDE = 32
 """Pixels along the side of the patches that are seen with one response each."""
 NOISE_PIXELS = 20_000
+MANY_SCENES, HELD_OF_TEN = 7, (2, 5, 8)
 JUDGES = 16
 """Patches at least that judge, each seen with another response."""
 
@@ -78,7 +79,7 @@ def from_archive(
     camera, notes = find_camera(hsi, msi, settings)
     for sentence in notes:
         context.on_warning(sentence)
-    train, held = zip(*(_divided(scene) for scene in scenes))
+    train, held = _split(scenes)
     return simulate(train, held, hsi, camera, context, notes)
 
 
@@ -169,6 +170,17 @@ def sensor_table(sensor: str, bands: Sequence[int] | None = None) -> BandTable:
         tuple(band.centre_nm for band in chosen),
         tuple(band.width_nm for band in chosen),
     )
+
+
+def _split(scenes: Sequence[Scene]) -> tuple[Sequence[Scene], Sequence[Scene]]:
+    """What to learn from and what to judge by: whole scenes where there are many, else parts of each."""
+    if len(scenes) < MANY_SCENES:
+        train, held = zip(*(_divided(scene) for scene in scenes))
+        return train, held
+    places = range(len(scenes))
+    return [scenes[i] for i in places if i % 10 not in HELD_OF_TEN], [
+        scenes[i] for i in places if i % 10 in HELD_OF_TEN
+    ]
 
 
 def _divided(scene: Scene) -> tuple[Scene, Scene]:

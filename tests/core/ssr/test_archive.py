@@ -54,6 +54,18 @@ def test_parts_to_learn_from_and_to_judge_by_are_apart(ground, context):
     assert len(data.held) >= 16
 
 
+def test_of_many_scenes_whole_ones_judge(ground, context):
+    scene = ground(materials=6)
+    scenes = []
+    for number in range(10):
+        part = scene.part(12, 12)
+        part.hsi[0] = number / 1000  # tells each scene
+        scenes.append(Scene(part.hsi, part.valid))
+    data = from_archive(scenes, scene.data.hsi_table, None, ARCHIVE, context)
+    learnt, judged = ({round(1000 * float(part.hsi[0, 0, 0])) for part in parts} for parts in (data.train, data.held))
+    assert len(judged) == 3 and learnt | judged == set(range(10)) and not learnt & judged
+
+
 def test_msi_bands_are_simulated_in_the_order_of_the_image(ground, context):
     scene = ground(materials=6)
     image = BandTable(("NIR", "Red"), (True, True), (842.0, 655.0))
