@@ -168,7 +168,11 @@ class EstimateStfAlgorithm(PairAlgorithm):
             return ""
         if shared.is_given(parameters.get("POLYGONS")):
             raise InputError("Give either a raster of classes or labelled polygons, not both.")
-        return local_file(self.parameterAsRasterLayer(parameters, "CLASSES", context), parameters["CLASSES"])
+        layer = self.parameterAsRasterLayer(parameters, "CLASSES", context)
+        path = local_file(layer, parameters["CLASSES"])
+        if layer.bandCount() != 1:
+            raise InputError(f"{path} has {layer.bandCount()} bands: choose a raster of classes, which has one.")
+        return path
 
     def samples(
         self, parameters: dict[str, Any], context: QgsProcessingContext, msi: RasterHeader

@@ -34,6 +34,19 @@ def place_of(block: PairBlock, fine: Grid) -> Affine:
     return Affine(a * across, b * down, a * col + b * row + c, d * across, e * down, d * col + e * row + f)
 
 
+def check_classes(path: str) -> None:
+    """Refuse a raster that cannot hold classes, before anything else is read.
+
+    Raises:
+        InputError: with the sentence for the user.
+    """
+    with open_raster(path) as dataset:
+        if dataset.count != 1:
+            raise InputError(f"{path} has {dataset.count} bands: choose a raster of classes, which has one.")
+        if np.dtype(dataset.dtypes[0]).kind not in "iuf":
+            raise InputError(f"{path} holds no plain numbers: choose a raster of classes, which are whole numbers.")
+
+
 def labels_of_raster(
     path: str, blocks: Sequence[PairBlock], fine: Grid
 ) -> tuple[tuple[np.ndarray, ...], dict[int, str]]:
@@ -51,7 +64,6 @@ def labels_of_raster(
         InputError: the raster cannot be read, holds no classes, or lies elsewhere.
     """
     with open_raster(path) as dataset:
-        _check_classes(dataset, path)
         labels = tuple(_read(dataset, block, fine, path) for block in blocks)
     found = sorted({int(value) for part in labels for value in np.unique(part)} - {0})
     if not found:
@@ -84,13 +96,6 @@ def labels_of_samples(
         for block in blocks
     )
     return labels, names
-
-
-def _check_classes(dataset: rasterio.DatasetReader, path: str) -> None:
-    if dataset.count != 1:
-        raise InputError(f"{path} has {dataset.count} bands: choose a raster of classes, which has one.")
-    if np.dtype(dataset.dtypes[0]).kind not in "iuf":
-        raise InputError(f"{path} holds no plain numbers: choose a raster of classes, which are whole numbers.")
 
 
 def _read(dataset: rasterio.DatasetReader, block: PairBlock, fine: Grid, path: str) -> np.ndarray:

@@ -20,7 +20,7 @@ from ..ssr.stf_check import check_stf, seen_bands
 from ..ssr.stf_method import StfFindings, find_stf, register
 from ..ssr.stf_report import sections
 from ..ssr.stf_settings import StfSettings
-from .class_labels import labels_of_raster, labels_of_samples
+from .class_labels import check_classes, labels_of_raster, labels_of_samples
 from .job import Result
 from .pair_source import COARSE_PIXELS, FINE_PIXELS, PairSource, draw_pair_sample
 from .record import InputRecord
@@ -41,8 +41,7 @@ class StfRun(Runner):
         settings = StfSettings.from_mapping(self.job.settings)
         self.check_roles(())
         self.check_targets()
-        if "classes" in self.job.inputs and self.job.samples:
-            raise InputError("Give either a raster of classes or labelled polygons, not both.")
+        self._check_land_cover()
         hsi, msi = self._look_at_both(settings)
         with PairSource(hsi, msi) as source:
             for sentence in source.notes:
@@ -79,6 +78,12 @@ class StfRun(Runner):
         for sentence in sentences:
             self.reporter.message(sentence)
         return hsi, replace(msi, bands_used=tuple(msi.bands_used[i] for i in kept))
+
+    def _check_land_cover(self) -> None:
+        if "classes" in self.job.inputs:
+            check_classes(self.job.inputs["classes"])
+            if self.job.samples:
+                raise InputError("Give either a raster of classes or labelled polygons, not both.")
 
     def _wants_classes(self) -> bool:
         return "classes" in self.job.inputs or bool(self.job.samples)

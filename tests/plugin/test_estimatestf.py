@@ -91,3 +91,4 @@ def test_what_cannot_work_is_said_before_the_engine_starts(provider, pair):
     assert "sonar" in problems(provider, pair, SENSOR="sonar")[0]
     assert "not both" in problems(provider, pair, CLASSES=pair.hsi, POLYGONS="some.gpkg")[0]
     assert "no raster" in problems(provider, pair, CLASSES="missing.tif")[0]
+    assert "which has one" in problems(provider, pair, CLASSES=pair.hsi)[0]
