@@ -23,6 +23,9 @@ PGU_NET = (
     "Unfolded network: Li, Chen, Guo, Zhang, Zhang & Chen (2026): Physics-guided deep unfolding for blind cross-sensor "
     "spectral super-resolution via learning the spectral transformation function. arXiv:2606.05759"
 )
+LIBRARY_CAUTION = (
+    "This was learnt from a spectral library alone, without an image of any ground: take it as a first answer only."
+)
 SOURCES = {
     "overlap": "a hyperspectral image of the same ground",
     "archive": "hyperspectral images of other ground",
@@ -60,14 +63,14 @@ def sections(model: SsrModel, run: RunRecord, view: View | None) -> list[Section
 
 def _cautions(evidence: SsrEvidence) -> list[str]:
     """What nobody should miss: where no ground was seen, and where another way would do better."""
-    found = [evidence.notes[0]] if evidence.mode == "library" and evidence.notes else []
+    found = [LIBRARY_CAUTION] if evidence.mode == "library" else []
     return [*found, *([evidence.verdict()] if evidence.chosen != evidence.best.kind else [])]
 
 
 def _key_figures(evidence: SsrEvidence, run: RunRecord, trained_only: bool) -> Section:
     used = evidence.of(evidence.chosen) or evidence.best
     rows = [
-        ("Error", f"{used.psnr:.1f} dB", f"PSNR on {_aside(evidence)}, a peak of {evidence.peak:.3g}"),
+        ("PSNR", f"{used.psnr:.1f} dB", f"on {_aside(evidence)}, the peak being {evidence.peak:.3g}"),
         ("Spectral angle", f"{used.sam:.2f}°", "mean on the same pixels"),
         ("Bands not seen", f"{sum(evidence.blind)} of {len(evidence.blind)}", "guessed from the others"),
     ]
