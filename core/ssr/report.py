@@ -26,6 +26,8 @@ PGU_NET = (
 LIBRARY_CAUTION = (
     "This was learnt from a spectral library alone, without an image of any ground: take it as a first answer only."
 )
+NOTABLE, AROUND = 0.02, 4
+"""Share of its peak from which a response is shown, and bands shown beside it."""
 SOURCES = {
     "overlap": "a hyperspectral image of the same ground",
     "archive": "hyperspectral images of other ground",
@@ -187,12 +189,15 @@ def _example(example: Example, table: BandTable, quantity: str) -> str:
 
 
 def _response(evidence: SsrEvidence, model: SsrModel) -> Section:
-    axis, figures = SpectralAxis(model.table), []
+    figures = []
     found = [[float(value) for value in row] for row in model.response.cpu()]
     for at, name in enumerate(model.msi_table.names):
-        lines = [axis.line("found", found[at], evidence.low[at], evidence.high[at])]
-        if evidence.nominal is not None:
-            lines.append(axis.line("data sheet", evidence.nominal[at]))
+        curves = [found[at], evidence.low[at], evidence.high[at]]
+        curves += [] if evidence.nominal is None else [evidence.nominal[at]]
+        shown = _significant(model.table, curves)
+        axis = SpectralAxis(model.table.subset(shown))
+        curves = [[curve[band] for band in shown] for curve in curves]
+        lines = [axis.line("found", *curves[:3]), *(axis.line("data sheet", curve) for curve in curves[3:])]
         plot = svg.line_plot(lines, axis.title, "Share of each band", size=svg.HALF)
         figures.append(Figure(name, svg=plot, width="half"))
     rows = tuple(
@@ -207,6 +212,17 @@ def _response(evidence: SsrEvidence, model: SsrModel) -> Section:
     ]
     header = ("Band", "Sum of the curve", "Gain of the image", "Offset of the image", "Left unexplained (RMS)")
     return Section("Between the two sensors", words, [Table(header, rows)], figures)
+
+
+def _significant(table: BandTable, curves: Sequence[Sequence[float]]) -> list[int]:
+    """The stretch of bands outside which no curve has a notable weight, with some around."""
+    place = table.wavelength_nm or tuple(range(len(table)))
+    order = sorted(range(len(table)), key=place.__getitem__)
+    weights = np.abs(np.array(curves)).max(axis=0)[order]
+    above = np.flatnonzero(weights > NOTABLE * weights.max())
+    if not len(above):
+        return order
+    return order[max(0, above[0] - AROUND) : above[-1] + AROUND + 1]
 
 
 def _unseen(evidence: SsrEvidence, table: BandTable) -> Section:
