@@ -67,8 +67,14 @@ def train_network(
 
     held = [TrainingPart(*(x.to(context.device) for x in (part.hsi, part.msi, part.valid))) for part in data.held]
     training = Training(network, lambda judged: root_mean_square(judged.eval(), held), recipe, context)
+
+    def tell(judged: torch.nn.Module, progress: Progress) -> None:
+        context.on_message(
+            f"Step {progress.steps[-1]} of {recipe.steps}: RMSE on the validation part {progress.errors[-1]:.4g}."
+        )
+
     try:
-        return training.whole(loss, keeper=keeper)
+        return training.whole(loss, tell, keeper)
     finally:
         training.take_best()
 
