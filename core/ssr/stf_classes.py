@@ -15,13 +15,13 @@ Parametric and Bootstrap Tests of Hypotheses, ch. 3), with Bonferroni's correcti
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..bands import BandTable
 from ..engine.method import Context
-from ..errors import HyperResError
+from ..errors import BandsError, InputError
 from .stf import StfEstimate, estimate_stf
 from .stf_pixels import StfPixels
 
@@ -100,13 +100,11 @@ def estimate_classes(
     """
     usable, left_out = _usable(pixels, names)
     found: dict[int, StfEstimate] = {}
-    for label in usable:
-        context.check_cancelled()
-        part = pixels.chosen(pixels.label == label)
+    for i, label in enumerate(usable):
+        part, step = pixels.chosen(pixels.label == label), _share(context, i, len(usable))
         try:
-            found[label] = estimate_stf(part.hsi, part.msi, tables, context, context.seed)
-        except HyperResError as error:
-            context.check_cancelled()
+            found[label] = estimate_stf(part.hsi, part.msi, tables, step, context.seed)
+        except (InputError, BandsError) as error:
             left_out.append(f"The class {names[label]!r} is left out: {error}")
     trials = try_classes(pixels, list(found), context) if len(found) > 1 else {}
     classes = tuple(
@@ -133,6 +131,7 @@ def try_classes(
     seen = fields.better(fields.owner)
     exchanged = np.empty((permutations, len(labels)))
     for i in range(permutations):
+        context.check_cancelled()
         exchanged[i] = fields.better(fields.exchanged(generator))
     as_well = (1 + (exchanged >= seen).sum(0)) / (1 + permutations)
     by_chance = np.quantile(exchanged, 1 - LEVEL, axis=0)
@@ -235,6 +234,11 @@ def _usable(pixels: StfPixels, names: Mapping[int, str]) -> tuple[list[int], lis
             "hold some of them out."
         )
     return usable, left_out
+
+
+def _share(context: Context, part: int, parts: int) -> Context:
+    """The context of one of several parts of the work."""
+    return replace(context, on_progress=lambda done: context.on_progress((part + done) / parts))
 
 
 def _directions(spectra: np.ndarray) -> np.ndarray:

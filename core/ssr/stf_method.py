@@ -11,7 +11,7 @@ import numpy as np
 
 from ..bands import BandTable
 from ..engine.method import Context
-from ..errors import HyperResError
+from ..errors import BandsError, InputError
 from ..fusion.pair import PairSample
 from ..fusion.relation import Relation, relate
 from ..fusion.response import settle_response
@@ -159,10 +159,11 @@ def find_stf(
     part = pixels.chosen(np.arange(0, len(pixels), -(-len(pixels) // MOST_PIXELS)))
     share = 1.0 / (1 + len(names))
     step = replace(context, on_progress=lambda done: context.on_progress(share * done))
+    rest = replace(context, on_progress=lambda done: context.on_progress(share + (1.0 - share) * done))
     stf = estimate_stf(part.hsi, part.msi, tables, step, context.seed, settings.force)
     for sentence in stf.estimate.sentences:
         context.on_warning(sentence)
-    classes, left_out = estimate_classes(pixels, names, tables, replace(context, on_progress=lambda done: None))
+    classes, left_out = estimate_classes(pixels, names, tables, rest)
     left = pixels.msi - (pixels.hsi @ stf.matrix.T + stf.offset)
     peak = 1.0 if is_reflectance else float(np.percentile(pixels.msi, PEAK))
     error = float(np.sqrt(np.mean(np.square(left, dtype=np.float64))))
@@ -190,7 +191,7 @@ def _nominal(
         return None
     try:
         known = settle_response(None, settings.sensor, *tables, pixels.hsi, pixels.msi, context.seed)
-    except HyperResError as error:
+    except (InputError, BandsError) as error:
         context.on_warning(f"No published response is shown: {error}")
         return None
     for sentence in known.warnings:
