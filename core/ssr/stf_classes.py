@@ -21,7 +21,7 @@ import numpy as np
 
 from ..bands import BandTable
 from ..engine.method import Context
-from ..errors import BandsError, InputError
+from ..errors import InputError
 from .stf import StfEstimate, estimate_stf
 from .stf_pixels import StfPixels
 
@@ -104,7 +104,7 @@ def estimate_classes(
         part, step = pixels.chosen(pixels.label == label), _share(context, i, len(usable))
         try:
             found[label] = estimate_stf(part.hsi, part.msi, tables, step, context.seed)
-        except (InputError, BandsError) as error:
+        except InputError as error:
             left_out.append(f"The class {names[label]!r} is left out: {error}")
     trials = try_classes(pixels, list(found), context) if len(found) > 1 else {}
     classes = tuple(

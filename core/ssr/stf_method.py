@@ -11,7 +11,7 @@ import numpy as np
 
 from ..bands import BandTable
 from ..engine.method import Context
-from ..errors import BandsError, InputError
+from ..errors import InputError
 from ..fusion.pair import PairSample
 from ..fusion.relation import Relation, relate
 from ..fusion.response import settle_response
@@ -191,7 +191,7 @@ def _nominal(
         return None
     try:
         known = settle_response(None, settings.sensor, *tables, pixels.hsi, pixels.msi, context.seed)
-    except (InputError, BandsError) as error:
+    except InputError as error:
         context.on_warning(f"No published response is shown: {error}")
         return None
     for sentence in known.warnings:
