@@ -37,11 +37,32 @@ def make_basis(pixels: torch.Tensor, most: int = COORDINATES) -> torch.Tensor:
     return vectors.flip(1)[:, : min(needed, most, len(pixels))].float().contiguous()
 
 
+def make_seeing_basis(pixels: torch.Tensor, response: torch.Tensor, most: int = COORDINATES) -> torch.Tensor:
+    """The directions that the MSI sees, and the strongest ones of what it does not.
+
+    The strongest directions alone may hardly contain what a narrow band sees: spectra could then only be brought into
+    line with it by large changes in all others.
+
+    Args:
+        pixels: X, [C, pixels].
+        response: R, [c, C].
+        most: how many unseen ones at most.
+
+    Returns:
+        E, orthonormal columns, float32 [C, d].
+    """
+    seen = torch.linalg.qr(response.mT.double())[0]
+    unseen = pixels.double() - seen @ (seen.mT @ pixels.double())
+    count = min(most, len(pixels) - seen.shape[1])
+    both = torch.cat([seen, make_basis(unseen, count).double()], dim=1)
+    return torch.linalg.qr(both)[0].float().contiguous()
+
+
 def make_network(data: TrainingData, context: Context) -> RobustNet:
     """The network that is tied to what is known, at its start: a regression, made consistent with the MSI."""
     torch.manual_seed(context.seed)
     pixels = lesson(data, MOST_PIXELS, context.generator())
-    basis = make_basis(pixels.hsi)
+    basis = make_seeing_basis(pixels.hsi, data.response)
     start = fit_ridge(pixels.msi, basis.mT @ pixels.hsi, pixels.folds, degrees=(1,)).weights
     network = RobustNet(
         basis, data.response, data.low, data.high, start[:, 1:], start[:, 0], unit=find_unit(pixels.hsi)
