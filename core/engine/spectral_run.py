@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 BANDS_OF_WORK = 40
 """Planes of working memory per pixel of a tile besides inputs and outputs: features of regressions, or channels."""
-SCENE_TILES, SCENE_SIDE = 36, 96
+SCENE_TILES, SCENE_SIDE = 25, 64
 """Tiles that tell the response of a scene, and the pixels along their sides."""
 VIEW_PX, VIEWS_A_SIDE = 200, 4
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..bands import BandTable, spans
-from ..engine.record import OutputSummary, RunRecord
+from ..engine.record import RunRecord
 from ..report import about_run, png, ramps, svg
 from ..report.page import Figure, Section, Table
 from ..report.spectral import SpectralAxis
@@ -47,12 +47,11 @@ def sections(model: SsrModel, run: RunRecord, view: View | None) -> list[Section
     trained_only = run.job.method == "trainssr"
     parts = [*about_run.warning_sections(run, _cautions(evidence)), _key_figures(evidence, run, trained_only)]
     if view is not None:
-        parts += [_pictures(view), _spectra(view, model, run.quantity), _residual(view, run.quantity)]
+        parts += [_pictures(view), _spectra(view, model, run.quantity), _uncertainty(view, run.quantity)]
+        parts.append(_residual(view, run.quantity))
     parts += [_contest(evidence, run), _examples(evidence, table, run.quantity), _response(evidence, model)]
     parts.append(_unseen(evidence, table))
     parts.append(Section("What it was learnt from", list(evidence.notes)))
-    if "uncertainty" in run.summaries:
-        parts.append(_uncertainty(run.summaries["uncertainty"], run.quantity))
     if evidence.training.steps:
         parts.append(_training(evidence, run.quantity))
     if not trained_only:
@@ -127,23 +126,12 @@ def _with_band(name: str, axis: SpectralAxis, values: Sequence[float], deviation
 
 
 def _residual(view: View, quantity: str) -> Section:
-    finite = view.residual[np.isfinite(view.residual)]
-    top = float(np.quantile(finite, 0.98)) if finite.size else 1.0
-    figures = [
-        Figure(
-            "What of the multispectral image the spectra do not explain.",
-            png=_painted(view.residual, top),
-            width="half",
-        ),
-        Figure(
-            "Scale of the map; its top end is the 98th percentile.", svg=_bar(top, f"RMS ({quantity})"), width="half"
-        ),
-    ]
     words = (
         "Seen by the multispectral bands, the spectra should be the image again. They are not where the image shows "
         "what the training has not met, such as other materials, shade or haze."
     )
-    return Section("Agreement with the image", [words], figures=figures)
+    caption = "What of the multispectral image the spectra do not explain."
+    return Section("Agreement with the image", [words], figures=_map(view.residual, caption, quantity))
 
 
 def _contest(evidence: SsrEvidence, run: RunRecord) -> Section:
@@ -197,7 +185,7 @@ def _response(evidence: SsrEvidence, model: SsrModel) -> Section:
         shown = _significant(model.table, curves)
         axis = SpectralAxis(model.table.subset(shown))
         curves = [[curve[band] for band in shown] for curve in curves]
-        lines = [axis.line("found", *curves[:3]), *(axis.line("data sheet", curve) for curve in curves[3:])]
+        lines = [axis.line("found", *curves[:3]), *(axis.line("nominal", curve) for curve in curves[3:])]
         plot = svg.line_plot(lines, axis.title, "Share of each band", size=svg.HALF)
         figures.append(Figure(name, svg=plot, width="half"))
     rows = tuple(
@@ -240,23 +228,25 @@ def _unseen(evidence: SsrEvidence, table: BandTable) -> Section:
     return Section("What the image cannot tell", words, figures=[Figure("By band.", svg=plot, width="whole")])
 
 
-def _uncertainty(summary: OutputSummary, quantity: str) -> Section:
-    picture = np.sqrt(np.square(summary.quicklook).mean(axis=0))
-    finite = picture[np.isfinite(picture)]
-    top = float(np.quantile(finite, 0.98)) if finite.size else 1.0
-    figures = [
-        Figure("Where spectra are uncertain (dark).", png=_painted(picture, top), width="half"),
-        Figure(
-            "Scale of the map; its top end is the 98th percentile.",
-            svg=_bar(top, f"Standard deviation ({quantity})"),
-            width="half",
-        ),
-    ]
+def _uncertainty(view: View, quantity: str) -> Section:
     words = (
-        "Root mean square over red, green and blue of the stated standard deviation: what the bands leave open in each "
-        "kind of ground, raised to the errors on pixels that nothing was learnt from."
+        "Root mean square over the bands of the stated standard deviation, for the part shown above: what the "
+        "multispectral bands leave open in each kind of ground, raised to the errors on pixels that nothing was learnt "
+        "from. It does not know materials that the training has not met."
     )
-    return Section("Uncertainty", [words], figures=figures)
+    return Section(
+        "Uncertainty", [words], figures=_map(view.deviation, "Where spectra are uncertain (dark).", quantity)
+    )
+
+
+def _map(picture: np.ndarray, caption: str, quantity: str) -> list[Figure]:
+    """A map and its scale."""
+    finite = picture[np.isfinite(picture)]
+    top = float(np.quantile(finite, 0.98)) if finite.size else 0.0
+    painted = png.encode(png.colourise(picture, 0.0, top or 1.0, ramps.ERROR))
+    bar = svg.colour_bar(ramps.ERROR, 0.0, top or 1.0, f"RMS ({quantity})")
+    scale = "Scale of the map; its top end is the 98th percentile."
+    return [Figure(caption, png=painted, width="half"), Figure(scale, svg=bar, width="half")]
 
 
 def _training(evidence: SsrEvidence, quantity: str) -> Section:
@@ -287,11 +277,3 @@ def _settings(evidence: SsrEvidence) -> tuple[tuple[str, str], ...]:
         ("Dimensions of the spectra", str(evidence.dimensions)),
         ("Uncertainty raised by", f"a factor of {evidence.inflation:.2f} (mean over bands)"),
     )
-
-
-def _painted(picture: np.ndarray, top: float) -> bytes:
-    return png.encode(png.colourise(picture, 0.0, top or 1.0, ramps.ERROR))
-
-
-def _bar(top: float, title: str) -> str:
-    return svg.colour_bar(ramps.ERROR, 0.0, top or 1.0, title)

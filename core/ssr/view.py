@@ -41,12 +41,14 @@ class View:
         before, after: MSI and result in true colour, uint8 RGBA [rows, columns, 4]; ``before`` is None where the MSI
             has no three bands.
         residual: root mean square over the MSI's bands of Y - R X, [rows, columns]; NaN where invalid.
+        deviation: root mean square over bands of the standard deviation that is stated, likewise.
         pixels: a few spectra.
     """
 
     before: np.ndarray | None
     after: np.ndarray
     residual: np.ndarray
+    deviation: np.ndarray
     pixels: tuple[ViewedPixel, ...]
 
 
@@ -77,7 +79,9 @@ def look(model: SsrModel, windows: Sequence[tuple[torch.Tensor, torch.Tensor]]) 
         for row, col in _distinct(spectra, mask)
     )
     before = _picture(values[rgb_bands(model.msi_table)], mask) if len(values) >= 3 else None
-    return View(before, _picture(spectra[rgb_bands(model.table)], mask), np.where(mask, residual, np.nan), pixels)
+    after = _picture(spectra[rgb_bands(model.table)], mask)
+    deviation = np.sqrt(np.square(deviations).mean(axis=0))
+    return View(before, after, np.where(mask, residual, np.nan), np.where(mask, deviation, np.nan), pixels)
 
 
 def _contrast(msi: torch.Tensor, valid: torch.Tensor) -> float:
