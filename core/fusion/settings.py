@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ..errors import InputError
 from ..sensors.catalogue import SENSORS
+from ..settings import Settings
 
 MODES: tuple[str, ...] = ("refined", "paper")
 ESTIMATE = "estimate"
@@ -22,7 +22,7 @@ MAX_COUNT = 60
 
 
 @dataclass(frozen=True)
-class FusionSettings:
+class FusionSettings(Settings):
     """Settings of one fusion.
 
     Attributes:
@@ -38,6 +38,7 @@ class FusionSettings:
         hsi_scale, msi_scale: factors from stored numbers to reflectance, None to find them out.
     """
 
+    of: ClassVar[str] = "Fusion"
     mode: str = "refined"
     sensor: str = ESTIMATE
     radiometry: str = "auto"
@@ -52,35 +53,11 @@ class FusionSettings:
     def __post_init__(self) -> None:
         choices = (("mode", MODES), ("sensor", SENSOR_WORDS), ("radiometry", RADIOMETRIES))
         for name, words in (*choices, ("registration", REGISTRATIONS)):
-            if getattr(self, name) not in words:
-                raise InputError(f"{getattr(self, name)!r} is no known {name}: choose one of {', '.join(words)}.")
+            self.require_word(name, words)
         if isinstance(self.psf, str):
             if self.psf not in PSF_WORDS:
                 raise InputError(f"{self.psf!r} is no known psf: give auto, none, or a sigma in fine pixels.")
         elif not 0.0 < self.psf <= MAX_SIGMA_PX:
             raise InputError(f"The PSF's sigma must be above 0 and at most {MAX_SIGMA_PX:g} fine pixels.")
-        if self.count is not None and not (type(self.count) is int and 2 <= self.count <= MAX_COUNT):
-            raise InputError(f"The number of endmembers must be from 2 to {MAX_COUNT}, not {self.count!r}.")
-        for name in ("hsi_scale", "msi_scale"):
-            value = getattr(self, name)
-            if value is not None and not value > 0.0:
-                raise InputError(f"{name} must be a positive number, not {value!r}.")
-
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> FusionSettings:
-        """Read the settings of a job.
-
-        Raises:
-            InputError: an entry is unknown or not allowed.
-        """
-        unknown = sorted(set(settings) - {f.name for f in fields(cls)})
-        if unknown:
-            raise InputError(f"Fusion knows no setting {unknown[0]!r}.")
-        bands = settings.get("output_bands")
-        return cls(**{**settings, "output_bands": None if bands is None else tuple(bands)})
-
-    def to_mapping(self) -> dict[str, Any]:
-        """The settings as a job holds them."""
-        mapping = asdict(self)
-        mapping["output_bands"] = None if self.output_bands is None else list(self.output_bands)
-        return mapping
+        self.require_count("count", "The number of endmembers", 2, MAX_COUNT)
+        self.require_positive("hsi_scale", "msi_scale")

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ..errors import InputError
 from ..fusion.settings import ESTIMATE, SENSOR_WORDS
+from ..settings import Settings
 
 
 @dataclass(frozen=True)
-class AssessSettings:
+class AssessSettings(Settings):
     """Settings of one assessment.
 
     Attributes:
@@ -21,6 +21,7 @@ class AssessSettings:
         sensor: whose spectral response the MSI has, or ``estimate``; a given table comes first.
     """
 
+    of: ClassVar[str] = "An assessment"
     ratio: float | None = None
     sensor: str = ESTIMATE
 
@@ -30,17 +31,4 @@ class AssessSettings:
             number = isinstance(ratio, (int, float)) and not isinstance(ratio, bool) and math.isfinite(ratio)
             if not number or ratio < 1:
                 raise InputError(f"The ratio of the pixel sizes is {ratio!r}: it must be a number of at least 1.")
-        if self.sensor not in SENSOR_WORDS:
-            raise InputError(f"There is no sensor called {self.sensor!r}: choose one of {', '.join(SENSOR_WORDS)}.")
-
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> AssessSettings:
-        """Read the settings of a job.
-
-        Raises:
-            InputError: an entry is unknown or not allowed.
-        """
-        unknown = sorted(set(settings) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise InputError(f"An assessment has no setting {unknown[0]!r}.")
-        return cls(**settings)
+        self.require_word("sensor", SENSOR_WORDS)

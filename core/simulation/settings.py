@@ -4,21 +4,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import InputError
 from ..grid import Grid
 from ..sensors.catalogue import SENSORS
 from ..sensors.psf import sigma_of_mtf
+from ..settings import Settings
 
 MAX_SIGMA_PX = 64.0
 MAX_SNR_DB = 120.0
 
 
 @dataclass(frozen=True)
-class SimulationSettings:
+class SimulationSettings(Settings):
     """Settings of one simulation.
 
     Attributes:
@@ -30,6 +30,7 @@ class SimulationSettings:
         hsi_snr_db, msi_snr_db: signal-to-noise ratios per band, or None for no noise.
     """
 
+    of: ClassVar[str] = "Simulation"
     ratio: float = 4.0
     psf_sigma: float | None = None
     mtf: float | None = None
@@ -58,18 +59,6 @@ class SimulationSettings:
         for snr in (self.hsi_snr_db, self.msi_snr_db):
             if snr is not None and not 0 <= snr <= MAX_SNR_DB:
                 raise InputError(f"A signal-to-noise ratio must be from 0 to {MAX_SNR_DB:g} dB, not {snr:g}.")
-
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> SimulationSettings:
-        """Read the settings of a job.
-
-        Raises:
-            InputError: an entry is unknown or not allowed.
-        """
-        unknown = sorted(set(settings) - {entry.name for entry in fields(cls)})
-        if unknown:
-            raise InputError(f"Simulation knows no setting {unknown[0]!r}.")
-        return cls(**settings)
 
     @property
     def sigma(self) -> float:

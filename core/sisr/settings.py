@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ..errors import InputError
+from ..settings import Settings
 from ..unmixing.settings import MAX_COUNT
 
 MODES: tuple[str, ...] = ("fast", "tuned", "paper")
@@ -21,7 +21,7 @@ LEAST_SIGMA, MOST_SIGMA = 0.2, 1.2
 
 
 @dataclass(frozen=True)
-class SuperresolveSettings:
+class SuperresolveSettings(Settings):
     """Settings of one super-resolution.
 
     Attributes:
@@ -34,6 +34,7 @@ class SuperresolveSettings:
         output_bands: bands of the file (from 0) to write, None for all that are used.
     """
 
+    of: ClassVar[str] = "Super-resolution"
     factor: int = 2
     sigma: float | None = None
     mtf: float | None = None
@@ -44,10 +45,9 @@ class SuperresolveSettings:
     def __post_init__(self) -> None:
         if self.factor not in FACTORS or type(self.factor) is not int:
             raise InputError(f"The scale factor must be one of {', '.join(map(str, FACTORS))}, not {self.factor!r}.")
-        if self.mode not in MODES:
-            raise InputError(f"{self.mode!r} is no known mode: choose one of {', '.join(MODES)}.")
-        if self.count is not None and not (type(self.count) is int and 2 <= self.count <= MAX_COUNT):
-            raise InputError(f"The number of endmembers must be from 2 to {MAX_COUNT}, not {self.count!r}.")
+        self.require_word("mode", MODES)
+        self.require_count("count", "The number of endmembers", 2, MAX_COUNT)
+        self.require_number("sigma", "mtf")
         bands = self.output_bands
         if bands is not None and not (isinstance(bands, tuple) and bands and all(type(band) is int for band in bands)):
             raise InputError(f"output_bands must be a list of band numbers counted from 0, not {bands!r}.")
@@ -72,29 +72,6 @@ class SuperresolveSettings:
         if self.mtf is not None:
             return self.factor * math.sqrt(-2.0 * math.log(self.mtf)) / math.pi
         return USUAL_SIGMA * self.factor if self.sigma is None else self.sigma
-
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> SuperresolveSettings:
-        """Read the settings of a job.
-
-        Raises:
-            InputError: an entry is unknown or not allowed.
-        """
-        unknown = sorted(set(settings) - {f.name for f in fields(cls)})
-        if unknown:
-            raise InputError(f"Super-resolution knows no setting {unknown[0]!r}.")
-        for name in ("sigma", "mtf"):
-            value = settings.get(name)
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, float))):
-                raise InputError(f"{name} must be a number, not {value!r}.")
-        bands = settings.get("output_bands")
-        return cls(**{**settings, "output_bands": tuple(bands) if isinstance(bands, (list, tuple)) else bands})
-
-    def to_mapping(self) -> dict[str, Any]:
-        """The settings as a job holds them."""
-        mapping = asdict(self)
-        mapping["output_bands"] = None if self.output_bands is None else list(self.output_bands)
-        return mapping
 
 
 def _mtf(sigma: float) -> float:

@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-from ..errors import InputError
 from ..sensors.catalogue import SENSORS
+from ..settings import Settings
 
 MODES: tuple[str, ...] = ("overlap", "archive", "library")
 PRESETS: tuple[str, ...] = ("auto", "ridge", "clustered", "pixel", "network", "paper")
@@ -19,7 +18,7 @@ MAX_STEPS = 1_000_000
 
 
 @dataclass(frozen=True)
-class SsrSettings:
+class SsrSettings(Settings):
     """Settings of one spectral super-resolution.
 
     Attributes:
@@ -33,6 +32,7 @@ class SsrSettings:
         steps: of the network's training, None for a number that suits.
     """
 
+    of: ClassVar[str] = "Spectral super-resolution"
     mode: str = "overlap"
     preset: str = "auto"
     output_bands: tuple[int, ...] | None = None
@@ -44,30 +44,6 @@ class SsrSettings:
 
     def __post_init__(self) -> None:
         for name, words in (("mode", MODES), ("preset", PRESETS), ("sensor", SENSOR_WORDS)):
-            if getattr(self, name) not in words:
-                raise InputError(f"{getattr(self, name)!r} is no known {name}: choose one of {', '.join(words)}.")
-        if self.steps is not None and not (type(self.steps) is int and 1 <= self.steps <= MAX_STEPS):
-            raise InputError(f"The number of training steps must be from 1 to {MAX_STEPS}, not {self.steps!r}.")
-        for name in ("hsi_scale", "msi_scale"):
-            value = getattr(self, name)
-            if value is not None and not value > 0.0:
-                raise InputError(f"{name} must be a positive number, not {value!r}.")
-
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> SsrSettings:
-        """Read the settings of a job.
-
-        Raises:
-            InputError: an entry is unknown or not allowed.
-        """
-        unknown = sorted(set(settings) - {f.name for f in fields(cls)})
-        if unknown:
-            raise InputError(f"Spectral super-resolution knows no setting {unknown[0]!r}.")
-        bands = settings.get("output_bands")
-        return cls(**{**settings, "output_bands": None if bands is None else tuple(bands)})
-
-    def to_mapping(self) -> dict[str, Any]:
-        """The settings as a job holds them."""
-        mapping = asdict(self)
-        mapping["output_bands"] = None if self.output_bands is None else list(self.output_bands)
-        return mapping
+            self.require_word(name, words)
+        self.require_count("steps", "The number of training steps", 1, MAX_STEPS)
+        self.require_positive("hsi_scale", "msi_scale")

@@ -3,19 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
-from ..errors import InputError
 from ..sensors.catalogue import SENSORS
+from ..settings import Settings
 
 NO_SENSOR = "none"
 SENSOR_WORDS: tuple[str, ...] = (NO_SENSOR, *SENSORS)
 
 
 @dataclass(frozen=True)
-class StfSettings:
+class StfSettings(Settings):
     """Settings of one estimate.
 
     Attributes:
@@ -24,31 +23,12 @@ class StfSettings:
         hsi_scale, msi_scale: factors from stored numbers to reflectance, None to find them out.
     """
 
+    of: ClassVar[str] = "The estimate of a response"
     sensor: str = NO_SENSOR
     force: bool = False
     hsi_scale: float | None = None
     msi_scale: float | None = None
 
     def __post_init__(self) -> None:
-        if self.sensor not in SENSOR_WORDS:
-            raise InputError(f"{self.sensor!r} is no known sensor: choose one of {', '.join(SENSOR_WORDS)}.")
-        for name in ("hsi_scale", "msi_scale"):
-            value = getattr(self, name)
-            if value is not None and not value > 0.0:
-                raise InputError(f"{name} must be a positive number, not {value!r}.")
-
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> StfSettings:
-        """Read the settings of a job.
-
-        Raises:
-            InputError: an entry is unknown or not allowed.
-        """
-        unknown = sorted(set(settings) - {f.name for f in fields(cls)})
-        if unknown:
-            raise InputError(f"The estimate of a response knows no setting {unknown[0]!r}.")
-        return cls(**settings)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """The settings as a job holds them."""
-        return asdict(self)
+        self.require_word("sensor", SENSOR_WORDS)
+        self.require_positive("hsi_scale", "msi_scale")

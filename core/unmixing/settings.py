@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+from typing import ClassVar
 
 from ..errors import InputError
+from ..settings import Settings
 
 EXTRACTIONS: tuple[str, ...] = ("archetypal", "snpa", "vca", "nfindr", "minvolnmf")
 MODELS: tuple[str, ...] = ("fcls", "nnls", "ucls", "scaled", "sunsal")
@@ -16,7 +16,7 @@ MAX_COUNT = 60
 
 
 @dataclass(frozen=True)
-class UnmixSettings:
+class UnmixSettings(Settings):
     """Settings of one unmixing.
 
     Attributes:
@@ -27,6 +27,7 @@ class UnmixSettings:
             ``auto`` does so for FCLS with endmembers found in an image whose brightness varies beyond the mixture.
     """
 
+    of: ClassVar[str] = "Unmix"
     count: int | None = None
     extraction: str = "archetypal"
     model: str = "fcls"
@@ -34,19 +35,6 @@ class UnmixSettings:
 
     def __post_init__(self) -> None:
         for name, words in (("extraction", EXTRACTIONS), ("model", MODELS), ("normalize", NORMALIZATIONS)):
-            if getattr(self, name) not in words:
-                raise InputError(f"{getattr(self, name)!r} is no known {name}: choose one of {', '.join(words)}.")
+            self.require_word(name, words)
         if self.count is not None and not (type(self.count) is int and 1 <= self.count <= MAX_COUNT):
             raise InputError(f"{self.count!r} endmembers were asked for: choose 1 to {MAX_COUNT}, or leave it empty.")
-
-    @classmethod
-    def from_mapping(cls, settings: Mapping[str, Any]) -> UnmixSettings:
-        """Read the settings of a job; unknown keys are refused."""
-        unknown = sorted(set(settings) - {f.name for f in fields(cls)})
-        if unknown:
-            raise InputError(f"Unmix has no setting {unknown[0]!r}.")
-        return cls(**settings)
-
-    def to_mapping(self) -> dict[str, Any]:
-        """Write as the settings of a job."""
-        return asdict(self)
