@@ -86,7 +86,7 @@ def _curves(found: StfFindings) -> Section:
         "Each multispectral band is this weighted sum of the hyperspectral bands, plus an offset. The weights hold the "
         "gain between the two images as well, so that they need not sum to 1. The bands hold the true curve in about "
         "nineteen of twenty places where responses are smooth and the two images agree; beside sharp edges they are "
-        "too narrow, and noise of the hyperspectral image, a remaining shift or change between the dates is not in them."
+        "too narrow, and noise of the hyperspectral image, a remaining shift or change between dates is not in them."
     ]
     if found.nominal is not None:
         words.append(

@@ -64,6 +64,7 @@ def log_of(dialog):
         "superresolve",
         "spectralsuperresolve",
         "trainssr",
+        "estimatestf",
         "simulate",
         "assess",
         "status",
