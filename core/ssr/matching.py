@@ -32,6 +32,11 @@ def find_bands(model: BandTable, image: BandTable) -> tuple[int, ...]:
     telling = not only_count(model.names) and len(set(names)) == len(names)
     if telling and set(wanted) <= set(names):
         return tuple(names.index(name) for name in wanted)
+    if model.wavelength_nm is None:
+        raise BandsError(
+            "The model was fitted to an image that tells no wavelengths, so it cannot be told which band is which in "
+            "another: fit it anew with the camera chosen under 'Sensor', and choose it here as well."
+        )
     raise BandsError(
         f"Nothing tells which band of the image is which: the model needs {_listed(model)}. Choose the camera under "
         "'Sensor' or add wavelengths to the image."
