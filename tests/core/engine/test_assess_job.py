@@ -203,7 +203,7 @@ def test_what_cannot_be_compared_is_refused(case):
     few = write(folder / "few.tif", case.truth[:7], nm=None)
     assert "7" in refusal(case, reference=few) and "wavelengths" in refusal(case, reference=few)
     assert "ratio" in refusal(case, settings={"ratio": 0.5}) and "ratio" in refusal(case, settings={"ratio": "4"})
-    assert "no sensor" in refusal(case, settings={"sensor": "hubble"})
+    assert "no known sensor" in refusal(case, settings={"sensor": "hubble"})
     assert "no setting" in refusal(case, settings={"colour": 1})
     empty = write(folder / "empty.tif", np.full_like(case.truth, NODATA))
     assert "no valid pixel" in refusal(case, reference=empty)
