@@ -18,6 +18,7 @@ from ..core.engine.job import Job
 from ..core.errors import InputError
 from ..core.sensors.camera import check_camera
 from ..core.ssr.settings import SsrSettings
+from ..core.ssr.shipped import shipped_model, shipped_sensors
 from . import pair_parameters as pair
 from . import parameters as shared
 from . import spectral
@@ -121,7 +122,7 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
             for name, path in self.files(parameters, context).items():
                 check_file(path, self.parameterDefinition(name).description())
             settings = self.settings(parameters, context)
-            has_model, has_hsi = "MODEL" in self.files(parameters, context), is_given(parameters.get("HSI"))
+            has_model, has_hsi = "model" in self._given_model(parameters, context), is_given(parameters.get("HSI"))
             check_source(has_model, has_hsi)
             msi = self.header("INPUT", parameters, context)
             if has_hsi:
@@ -136,11 +137,11 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
 
     def job(self, parameters: dict[str, Any], context: QgsProcessingContext) -> Job:
         files = {self.FILES[name]: path for name, path in self.files(parameters, context).items()}
-        model = {"model": files.pop("model")} if "model" in files else {}
+        files.pop("model", None)
         rasters = {self.RASTERS[name]: h.path for name, h in self.headers(parameters, context).items()}
         return Job(
             method=self.name(),
-            inputs={**rasters, **model},
+            inputs={**rasters, **self._given_model(parameters, context)},
             tables=files,
             settings=self.settings(parameters, context).to_mapping(),
             device=self.parameterAsEnumString(parameters, "DEVICE", context),
@@ -163,6 +164,14 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
             force=self.parameterAsBool(parameters, "FORCE", context),
         )
 
+    def _given_model(self, parameters: dict[str, Any], context: QgsProcessingContext) -> dict[str, str]:
+        """The model to apply: the one that is given or, where none is to be fitted, the one that comes with the plugin."""
+        given = self.files(parameters, context).get("MODEL")
+        if given or is_given(parameters.get("HSI")):
+            return {"model": given} if given else {}
+        shipped = shipped_model(self.parameterAsEnumString(parameters, "SENSOR", context))
+        return {} if shipped is None else {"model": str(shipped)}
+
     def styles(self, job: Job) -> Mapping[str, Style]:
         return {
             "OUTPUT": Style(tr("Spectra (true colour)"), draw_true_colours),
@@ -179,9 +188,11 @@ def check_source(has_model: bool, has_hsi: bool) -> None:
     if has_model and has_hsi:
         raise InputError("Give either a trained model or a hyperspectral image, not both.")
     if not has_model and not has_hsi:
+        sensors = shipped_sensors()
+        shipped = f", choose a sensor with a model of its own ({', '.join(sensors)})" if sensors else ""
         raise InputError(
-            "A multispectral image alone does not tell spectra: give a trained model or a hyperspectral image, or "
-            "train a model from a spectral library with 'Train spectral super-resolution'."
+            "A multispectral image alone does not tell spectra: give a trained model or a hyperspectral image"
+            f"{shipped}, or train a model from a spectral library with 'Train spectral super-resolution'."
         )
 
 
@@ -192,6 +203,12 @@ def _model() -> QgsProcessingParameterFile:
         "A model from 'Train spectral super-resolution', or from an earlier run of this algorithm. The image's bands "
         "are matched to those of the model by wavelength, in whatever order they come."
     )
+    sensors = shipped_sensors()
+    if sensors:
+        text += " " + tr(
+            "Empty, and without a hyperspectral image: the model for the chosen sensor that comes with HyperRes, which "
+            "there is for {sensors}; it was made from mixtures of library spectra and gives a first answer."
+        ).format(sensors=", ".join(sensors))
     return shared.helped(parameter, text)
 
 

@@ -245,3 +245,17 @@ def test_two_places_are_refused(provider, pair, tmp_path):
     values = {"INPUT": away.msi, "HSI": pair.hsi, "OUTPUT": str(tmp_path / "out.tif")}
     sentence = refusal(provider.algorithm("spectralsuperresolve").create(), values, tmp_path)
     assert "overlap" in sentence
+
+
+@pytest.mark.engine
+def test_a_model_that_comes_with_the_plugin_serves_its_camera(made, pair, provider, tmp_path, monkeypatch):
+    from hyperres.core.ssr import shipped
+
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "weights")
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / "ssr_rapideye.safetensors").write_bytes(Path(made[1]["OUTPUT_MODEL"]).read_bytes())
+    algorithm = provider.algorithm("spectralsuperresolve").create()
+    values = {"INPUT": pair.msi, "OUTPUT": str(tmp_path / "out.tif")}
+    assert "(rapideye)" in refusal(algorithm, values, tmp_path)
+    processing.run("hyperres:spectralsuperresolve", {**values, "SENSOR": "rapideye"})
+    np.testing.assert_allclose(read_raster(values["OUTPUT"]), read_raster(made[1]["OUTPUT"]), atol=1e-5)

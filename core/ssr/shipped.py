@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The models that come with the plugin, one for a camera each; standard library only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[1] / "weights"
+_START, _END = "ssr_", ".safetensors"
+
+
+def shipped_model(sensor: str) -> Path | None:
+    """The model for a camera, by its word in :data:`core.sensors.catalogue.SENSORS`; None where there is none."""
+    path = FOLDER / f"{_START}{sensor}{_END}"
+    return path if path.is_file() else None
+
+
+def shipped_sensors() -> list[str]:
+    """Words of the cameras that there is a model for."""
+    return sorted(path.name[len(_START) : -len(_END)] for path in FOLDER.glob(f"{_START}*{_END}"))
