@@ -165,7 +165,7 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
         )
 
     def _given_model(self, parameters: dict[str, Any], context: QgsProcessingContext) -> dict[str, str]:
-        """The model to apply: the one that is given or, where none is to be fitted, the one that comes with the plugin."""
+        """The model to apply: the given one or, where none is to be fitted, the one that comes with the plugin."""
         given = self.files(parameters, context).get("MODEL")
         if given or is_given(parameters.get("HSI")):
             return {"model": given} if given else {}
