@@ -15,7 +15,7 @@ from ..learning import DivergenceError, Keeper, Progress
 from ..quality.reference import ReferenceQuality, measure
 from .baselines import STEPS, SpectralMap, fit_clustered_ridge, fit_pixel_network, fit_ridge
 from .evidence import Contender, Training
-from .factory import make_basis, make_network, make_paper_network
+from .factory import find_limits, make_basis, make_network, make_paper_network
 from .pairs import Pixels, TrainingData, TrainingPart, lesson
 from .scene import SceneTile, scene_responses
 from .settings import SsrSettings
@@ -25,8 +25,6 @@ from .ways import NetworkWay, PixelWay, Way
 MOST_PIXELS = 20_000
 COORDINATES = 20
 """Of the simple ways: so many that what is left out cannot be told from an MSI."""
-BEYOND = 0.25
-"""How far coordinates may lie beyond the range of those learnt from, as a share of it."""
 PEAK = 0.999
 PIXEL_STEPS = STEPS
 SIMPLE = ("ridge", "clustered", "pixel")
@@ -46,15 +44,12 @@ def fit_simple(data: TrainingData, context: Context) -> list[tuple[Way, float]]:
     pixels = lesson(data, MOST_PIXELS, context.generator())
     basis = make_basis(pixels.hsi, COORDINATES)
     target = basis.mT @ pixels.hsi
-    least, most = target.amin(dim=1), target.amax(dim=1)
-    margin = BEYOND * (most - least)
-    limits = torch.stack([least - margin, most + margin])
     found: list[tuple[Way, float]] = []
     for number, kind in enumerate(SIMPLE):
         context.check_cancelled()
         context.on_progress(number / len(SIMPLE))
         started = time.perf_counter()
-        fitted = PixelWay(kind, _FITS[kind](pixels, target, context), basis, limits)
+        fitted = PixelWay(kind, _FITS[kind](pixels, target, context), basis, find_limits(target))
         found.append((fitted, time.perf_counter() - started))
     return found
 

@@ -6,13 +6,16 @@ from __future__ import annotations
 import torch
 
 from ..engine.method import Context
-from .baselines import fit_ridge
+from .baselines import fit_clustered_ridge
 from .pairs import TrainingData, lesson
-from .unfolding import PaperNet, RobustNet
+from .start import ClusteredStart
+from .unfolding import ROBUST_STAGES, PaperNet, RobustNet
 
 COORDINATES = 10
 MOST_PIXELS = 20_000
 BRIGHTEST = 0.99
+BEYOND = 0.25
+"""How far coordinates may lie beyond the range of those learnt from, as a share of it."""
 _NEGLIGIBLE = 1e-9
 """Share of the spectra's power that is not worth a coordinate."""
 
@@ -59,15 +62,36 @@ def make_seeing_basis(pixels: torch.Tensor, response: torch.Tensor, most: int = 
 
 
 def make_network(data: TrainingData, context: Context) -> RobustNet:
-    """The network that is tied to what is known, at its start: a regression, made consistent with the MSI."""
+    """The network that is tied to what is known, at its start: a clustered ridge, made consistent with the MSI."""
     torch.manual_seed(context.seed)
-    pixels = lesson(data, MOST_PIXELS, context.generator())
-    basis = make_seeing_basis(pixels.hsi, data.response)
-    start = fit_ridge(pixels.msi, basis.mT @ pixels.hsi, pixels.folds, degrees=(1,)).weights
-    network = RobustNet(
-        basis, data.response, data.low, data.high, start[:, 1:], start[:, 0], unit=find_unit(pixels.hsi)
-    )
+    generator = context.generator()
+    pixels = lesson(data, MOST_PIXELS, generator)
+    basis, unit = make_seeing_basis(pixels.hsi, data.response), find_unit(pixels.hsi)
+    target = basis.mT @ pixels.hsi / unit
+    found = fit_clustered_ridge(pixels.msi / unit, target, pixels.folds, generator)
+    network = bare_network(basis, data.response, data.low, data.high, unit=unit)
+    network.add_module("start", ClusteredStart.of(found, find_limits(target)))
     return network.to(context.device)
+
+
+def bare_network(
+    basis: torch.Tensor,
+    response: torch.Tensor,
+    low: torch.Tensor,
+    high: torch.Tensor,
+    stages: int = ROBUST_STAGES,
+    unit: float = 1.0,
+) -> RobustNet:
+    """A network that starts with nothing; arguments as those of :class:`~.unfolding.RobustNet`."""
+    nothing = torch.zeros(basis.shape[1], len(response)), torch.zeros(basis.shape[1])
+    return RobustNet(basis, response, low, high, *nothing, stages=stages, unit=unit)
+
+
+def find_limits(coordinates: torch.Tensor) -> torch.Tensor:
+    """Between what coordinates like these [d, pixels] may lie, [2, d]: polynomials have no bounds of their own."""
+    least, most = coordinates.amin(dim=1), coordinates.amax(dim=1)
+    margin = BEYOND * (most - least)
+    return torch.stack([least - margin, most + margin])
 
 
 def make_paper_network(data: TrainingData, context: Context) -> PaperNet:

@@ -12,6 +12,8 @@ import torch
 from ..fusion.networks import BatchedSin
 from ..fusion.ridge import Features
 from .baselines import ClusteredRidge, PixelNetwork, Ridge, SpectralMap
+from .factory import bare_network
+from .start import ClusteredStart
 from .unfolding import PaperNet, RobustNet, Unfolding
 
 LEAST_SIDE = 8
@@ -161,9 +163,11 @@ def restore_network_way(header: Mapping[str, Any], tensors: Mapping[str, torch.T
     responses = values.pop("responses").split(1)
     bands, hsi_bands = values["response"].shape
     if header["kind"] == "network":
-        basis = values["basis"]
-        zeros = torch.zeros(basis.shape[1], bands), torch.zeros(basis.shape[1])
-        network = RobustNet(basis, values["response"], values["low"], values["high"], *zeros, stages=stages)
+        basis, response, low, high = (values[name] for name in ("basis", "response", "low", "high"))
+        network = bare_network(basis, response, low, high, stages)
+        network.add_module(
+            "start", ClusteredStart({name[6:]: own for name, own in values.items() if name.startswith("start.")})
+        )
     else:
         network = PaperNet(hsi_bands, bands, stages)
     network.load_state_dict(values)
