@@ -13,7 +13,7 @@ from .block import Block
 from .model import IMAGE, SuperresolveModel
 from .reconstruct import LEAST_COVERAGE, make_blur
 
-LARGEST_PX = 400
+LARGEST_PX = 256
 """Most rows and columns of a result that is looked at."""
 LARGEST_BYTES = 256 * 2**20
 

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training of the unfolded networks on patches drawn from the training part.
 
-Every step sees other patches, turned and mirrored by chance and brighter or darker by a few tenths: light changes, the
-response does not. Where the response itself is only known roughly, every patch is seen with another one. The validation
-part judges.
+Every step sees other patches, turned and mirrored by chance. Where the scenes to come are others than those that teach,
+every patch is brighter or darker by a few tenths and seen with another response. The validation part judges.
 """
 
 from __future__ import annotations
@@ -109,9 +108,9 @@ class Patches:
         """X [count, C, side, side] and Y [count, c, side, side]."""
         parts = torch.multinomial(self._shares, count, replacement=True, generator=generator)
         pairs = [self._patch(self._parts[int(part)], generator) for part in parts]
-        light = torch.exp(BRIGHTNESS * torch.randn(count, 1, 1, 1, generator=generator))
-        hsi, msi = (light * torch.stack(images) for images in zip(*pairs))
+        hsi, msi = (torch.stack(images) for images in zip(*pairs))
         if self._random is not None:
+            hsi = hsi * torch.exp(BRIGHTNESS * torch.randn(count, 1, 1, 1, generator=generator))
             msi = self._random.observe(hsi, generator)
         turns = torch.randint(2, (3,), generator=generator).tolist()
         hsi, msi = (_turned(images, turns).contiguous() for images in (hsi, msi))
