@@ -14,6 +14,8 @@ from .unfolding import ROBUST_STAGES, PaperNet, RobustNet
 COORDINATES = 10
 MOST_PIXELS = 20_000
 BRIGHTEST = 0.99
+LEAST_SPREAD = 1e-4
+"""Of a coordinate, of what the brightest spectra have; weaker ones are noise that is not to be blown up."""
 BEYOND = 0.25
 """How far coordinates may lie beyond the range of those learnt from, as a share of it."""
 _NEGLIGIBLE = 1e-9
@@ -71,6 +73,7 @@ def make_network(data: TrainingData, context: Context) -> RobustNet:
     found = fit_clustered_ridge(pixels.msi / unit, target, pixels.folds, generator)
     network = bare_network(basis, data.response, data.low, data.high, unit=unit)
     network.add_module("start", ClusteredStart.of(found, find_limits(target)))
+    network.standardise(unit * target.mean(dim=1), unit * target.std(dim=1).clamp_min(LEAST_SPREAD))
     return network.to(context.device)
 
 

@@ -200,6 +200,8 @@ class RobustNet(Unfolding):
     basis: torch.Tensor
     low: torch.Tensor
     high: torch.Tensor
+    centre: torch.Tensor
+    spread: torch.Tensor
 
     def __init__(
         self,
@@ -215,6 +217,8 @@ class RobustNet(Unfolding):
         super().__init__(len(response), basis.shape[1], stages, WINDOW, unit)
         for name, values in (("basis", basis), ("response", response), ("low", low), ("high", high)):
             self.register_buffer(name, values.clone())
+        self.register_buffer("centre", torch.zeros(basis.shape[1]))
+        self.register_buffer("spread", torch.full((basis.shape[1],), float(unit)))
         with torch.no_grad():
             self.start.weight.copy_(start[..., None, None])
             self.start.bias.copy_(offset / unit)  # type: ignore[union-attr]
@@ -235,9 +239,21 @@ class RobustNet(Unfolding):
 
     def guess_image(self, k: int, x: torch.Tensor) -> torch.Tensor:
         """See the base class; training convolves in bfloat16 where that is fast, tiles must come out as the whole."""
-        rows = x.contiguous(memory_format=torch.channels_last)
+        centre, spread = self.centre[:, None, None], self.spread[:, None, None]
+        usual = ((x - centre) / spread).contiguous(memory_format=torch.channels_last)
         with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training and half_is_fast(x.device)):
-            return super().guess_image(k, rows)
+            proposal = self.stages[k].z_net(usual)
+        return proposal.to(x) * spread + centre
+
+    def standardise(self, centre: torch.Tensor, spread: torch.Tensor) -> None:
+        """Show the networks all coordinates as alike; the weak ones would otherwise be learnt last, if at all.
+
+        Args:
+            centre: usual mean of each coordinate, [d].
+            spread: their usual standard deviation, [d].
+        """
+        self.centre.copy_(centre)
+        self.spread.copy_(spread)
 
     def updates_response(self, k: int) -> bool:
         """See the base class; what comes out is consistent with the response that comes out."""

@@ -61,7 +61,7 @@ def test_ground_that_was_never_seen_is_told_better_after_training(data):
     after = root_mean_square(network.eval(), data.held)
     assert progress.errors[0] == pytest.approx(before, rel=1e-4)
     assert after == pytest.approx(min(progress.errors), rel=1e-3)
-    assert after < 0.99 * before
+    assert after < 0.92 * before
 
 
 def test_the_same_seed_trains_the_same_network(data):
