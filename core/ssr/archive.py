@@ -127,6 +127,7 @@ def simulate(
             *notes,
         ),
         law.nominal,
+        other_light=True,
     )
 
 
