@@ -6,11 +6,8 @@ from __future__ import annotations
 from ..bands import BandTable
 from ..errors import BandsError, InputError
 from ..sensors.catalogue import load_sensor
+from ..sensors.pair_bands import bands_outside, check_counts, in_words, range_in_words
 from .settings import ESTIMATE, FusionSettings
-
-MIN_HSI_BANDS = 3
-MARGIN_NM = 20.0
-"""How far outside the HSI's outermost bands an MSI band may lie: half a usual MSI band's width."""
 
 
 def check_fusion(settings: FusionSettings, hsi: BandTable, msi: BandTable, srf_given: bool) -> None:
@@ -25,16 +22,7 @@ def check_fusion(settings: FusionSettings, hsi: BandTable, msi: BandTable, srf_g
     Raises:
         InputError: with the sentence for the user.
     """
-    if len(hsi) < MIN_HSI_BANDS:
-        raise BandsError(
-            f"Fusion needs at least {MIN_HSI_BANDS} usable hyperspectral bands but only {len(hsi)} are left: choose "
-            "another hyperspectral image."
-        )
-    if len(msi) >= len(hsi):
-        raise InputError(
-            f"The multispectral image has {len(msi)} bands and the hyperspectral one {len(hsi)}: the two inputs seem "
-            "to be swapped, so exchange them."
-        )
+    check_counts(hsi, msi)
     if srf_given and settings.sensor != ESTIMATE:
         raise InputError("Give either a sensor or a file with spectral responses, not both.")
     if settings.sensor != ESTIMATE:
@@ -59,12 +47,9 @@ def _check_sensor(sensor: str, hsi: BandTable, msi: BandTable) -> None:
 
 def _check_range(hsi: BandTable, msi: BandTable) -> None:
     """MSI bands must lie where the HSI has bands."""
-    if hsi.wavelength_nm is None or msi.wavelength_nm is None:
-        return
-    low, high = min(hsi.wavelength_nm) - MARGIN_NM, max(hsi.wavelength_nm) + MARGIN_NM
-    outside = [f"{name} ({nm:.0f} nm)" for name, nm in zip(msi.names, msi.wavelength_nm) if not low <= nm <= high]
+    outside = bands_outside(hsi, msi)
     if outside:
         raise BandsError(
-            f"Band {', '.join(outside)} of the multispectral image lies outside the hyperspectral range of "
-            f"{low + MARGIN_NM:.0f}-{high - MARGIN_NM:.0f} nm: remove it from the multispectral image."
+            f"Band {in_words(msi, outside)} of the multispectral image lies outside the hyperspectral range of "
+            f"{range_in_words(hsi)}: remove it from the multispectral image."
         )

@@ -5,11 +5,8 @@ from __future__ import annotations
 
 from ..bands import BandTable
 from ..errors import BandsError, InputError
+from ..sensors.pair_bands import MIN_HSI_BANDS, bands_outside, in_words, range_in_words
 from .settings import BANDS, SsrSettings
-
-MIN_HSI_BANDS = 3
-MARGIN_NM = 20.0
-"""How far outside the outermost bands of the spectra an MSI band may lie: half a usual MSI band's width."""
 
 
 def check_spectral_source(settings: SsrSettings, hsi: BandTable | None, msi: BandTable | None) -> None:
@@ -58,12 +55,9 @@ def _check_bands(settings: SsrSettings, hsi: BandTable, msi: BandTable) -> None:
             "The multispectral image names no wavelengths, so its bands cannot be simulated from spectra: choose the "
             "camera under 'Sensor', or add wavelengths to the image."
         )
-    if hsi.wavelength_nm is None or msi.wavelength_nm is None:
-        return
-    low, high = min(hsi.wavelength_nm) - MARGIN_NM, max(hsi.wavelength_nm) + MARGIN_NM
-    outside = [f"{name} ({nm:.0f} nm)" for name, nm in zip(msi.names, msi.wavelength_nm) if not low <= nm <= high]
+    outside = bands_outside(hsi, msi)
     if outside:
         raise BandsError(
-            f"Band {', '.join(outside)} of the multispectral image lies outside the range of the spectra, "
-            f"{low + MARGIN_NM:.0f}-{high - MARGIN_NM:.0f} nm: leave it out, or choose another source of spectra."
+            f"Band {in_words(msi, outside)} of the multispectral image lies outside the range of the spectra, "
+            f"{range_in_words(hsi)}: leave it out, or choose another source of spectra."
         )

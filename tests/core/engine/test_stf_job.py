@@ -144,7 +144,7 @@ def test_bands_beyond_the_hyperspectral_range_are_left_out_in_words(tmp_path):
         file.update_tags(4, wavelength="1600", wavelength_units="Nanometers")
     result = go(job(inputs, tmp_path))
     assert len(result.details["bands"]) == 3
-    assert any("1600 nm is left out" in sentence for sentence in result.details["messages"])
+    assert any("(1600 nm) is left out" in sentence for sentence in result.details["messages"])
 
 
 def test_the_same_seed_gives_the_same_table(tmp_path):
