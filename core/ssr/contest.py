@@ -28,6 +28,8 @@ COORDINATES = 20
 PEAK = 0.999
 PIXEL_STEPS = STEPS
 SIMPLE = ("ridge", "clustered", "pixel")
+QUICK = SIMPLE[:2]
+"""Those that take a second; who asks for one of them does not wait for the others."""
 _MOST_VALUES = 2_000_000
 
 
@@ -39,15 +41,16 @@ class Entry:
     score: Contender
 
 
-def fit_simple(data: TrainingData, context: Context) -> list[tuple[Way, float]]:
+def fit_simple(data: TrainingData, context: Context, preset: str = "auto") -> list[tuple[Way, float]]:
     """Fit the simple ways on the training part; each with the seconds it took."""
+    kinds = QUICK if preset in QUICK else SIMPLE
     pixels = lesson(data, MOST_PIXELS, context.generator())
     basis = make_basis(pixels.hsi, COORDINATES)
     target = basis.mT @ pixels.hsi
     found: list[tuple[Way, float]] = []
-    for number, kind in enumerate(SIMPLE):
+    for number, kind in enumerate(kinds):
         context.check_cancelled()
-        context.on_progress(number / len(SIMPLE))
+        context.on_progress(number / len(kinds))
         started = time.perf_counter()
         fitted = PixelWay(kind, _FITS[kind](pixels, target, context), basis, find_limits(target))
         found.append((fitted, time.perf_counter() - started))

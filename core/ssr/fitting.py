@@ -31,7 +31,8 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context, keeper: Kee
 
     Args:
         data: the training data.
-        settings: the settings; the simple ways are fitted whatever the preset, the network only where it is asked for.
+        settings: the settings; regressions are fitted whatever the preset, what takes longer only where it is asked
+            for.
         context: device, seed, progress, messages and the wish to stop.
         keeper: lets an interrupted training go on.
 
@@ -42,7 +43,8 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context, keeper: Kee
     check_data(data)
     peak = find_peak(data.held)
     networks = settings.preset in ("auto", *NETWORKS)
-    fitted, training = fit_simple(data, _part_of(context, 0.0, SIMPLE_SHARE if networks else 1.0)), Training()
+    first, training = _part_of(context, 0.0, SIMPLE_SHARE if networks else 1.0), Training()
+    fitted = fit_simple(data, first, settings.preset)
     if networks:
         network, training = fit_network(data, settings, _part_of(context, SIMPLE_SHARE, 1.0), keeper)
         fitted.append((network, training.seconds))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from hyperres.core.errors import InputError
+from hyperres.core.ssr import contest
 from hyperres.core.ssr.contest import find_peak, fit_simple, judge
 from hyperres.core.ssr.evidence import SsrEvidence
 from hyperres.core.ssr.fitting import fit
@@ -59,6 +60,14 @@ def test_a_preset_is_obeyed_but_a_better_one_named(ground, context):
     evidence = fit(data, SsrSettings(preset="pixel"), context).evidence
     assert evidence.chosen == "pixel"
     assert evidence.best.kind != "pixel" and evidence.best.name in evidence.verdict()
+
+
+@pytest.mark.parametrize("preset", ["ridge", "clustered"])
+def test_who_asks_for_a_regression_waits_for_no_network(ground, context, preset, monkeypatch):
+    monkeypatch.setattr(contest, "fit_pixel_network", None)
+    evidence = fit(ground().data, SsrSettings(preset=preset), context).evidence
+    assert evidence.chosen == preset
+    assert {score.kind for score in evidence.contenders} == {"ridge", "clustered"}
 
 
 def test_evidence_survives_json(ground, context):
