@@ -27,12 +27,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import cholesky, solve_triangular
-from scipy.optimize import nnls
 
 from ..bands import BandTable
 from ..errors import BandsError, InputError
 from .match import band_words
+from .nonnegative import solve_nonnegative
 from .response import spectral_cells
 from .srf import Srf
 
@@ -78,13 +77,47 @@ class EstimatedSrf:
     fits: tuple[BandFit, ...] = ()
 
 
+class _Sums:
+    """Spectra [pixels, bands] with what all fits to most of them share: mean [bands] and scatter [bands, bands]."""
+
+    def __init__(self, x: np.ndarray) -> None:
+        self.x, self.mean = x, x.mean(0)
+        centred = x - self.mean
+        self.scatter = centred.T @ centred
+
+    def normal(self, y: np.ndarray, without: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Normal equations of centred data: matrix [bands, bands] and right side [bands].
+
+        Args:
+            y: [pixels].
+            without: pixels to leave out, bool [pixels]; the fewer, the faster.
+        """
+        y = y - y.mean()
+        out, level = self.x[without] - self.mean, y[without]
+        count = len(y) - len(level)
+        moved = -out.sum(0) / count, -level.sum() / count
+        matrix = (self.scatter - out.T @ out) / count - np.outer(moved[0], moved[0])
+        return matrix, (self.x.T @ y - out.T @ level) / count - moved[0] * moved[1]
+
+
 @dataclass(frozen=True)
 class _Pixels:
-    """Spectra times the bands' cells [pixels, bands], D2' D2 [bands, bands], held-out pixels [pixels]."""
+    """All spectra times the bands' cells and those not held out, D2' D2 [bands, bands], held-out pixels [pixels]."""
 
-    x: np.ndarray
+    all: _Sums
+    fitted: _Sums
     rough: np.ndarray
     held_out: np.ndarray
+
+    def fitted_normal(self, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Normal equations of the pixels not held out."""
+        return self.fitted.normal(y[~self.held_out], np.zeros(len(self.fitted.x), dtype=bool))
+
+    def held_squares(self, y: np.ndarray, densities: np.ndarray) -> np.ndarray:
+        """Squares of what fits [fits, bands] leave of the held-out pixels, [fits, held-out pixels]."""
+        residuals = y - densities @ self.all.x.T
+        level = residuals[:, ~self.held_out].mean(1, keepdims=True)
+        return np.asarray((residuals[:, self.held_out] - level) ** 2)
 
 
 @dataclass(frozen=True)
@@ -139,7 +172,7 @@ def estimate_srf(
     x = np.asarray(hsi_pixels, dtype=np.float64) / unit * cells
     # neighbours are alike, so that single held-out pixels would tell nothing new
     held_out = (np.arange(count) * _RUNS // count + seed) % 3 == 1
-    pixels = _Pixels(x, rows.T @ rows, held_out)
+    pixels = _Pixels(_Sums(x), _Sums(x[~held_out]), rows.T @ rows, held_out)
     found, gains, offsets = [], [], []
     sentences: list[str] = []
     if count < FEW_PIXELS:
@@ -199,12 +232,12 @@ def repeat_estimate(
     """
     unit = float(np.sqrt(np.mean(np.square(hsi_pixels, dtype=np.float64)))) or 1.0
     cells, rows = _spectral_axis(hsi_table)
-    x, rough = np.asarray(hsi_pixels, dtype=np.float64) / unit * cells, rows.T @ rows
+    sums, rough = _Sums(np.asarray(hsi_pixels, dtype=np.float64) / unit * cells), rows.T @ rows
     found = []
     for fit, band in zip(estimate.fits, np.asarray(msi_pixels, dtype=np.float64).T):
         spread = float(band.std()) or 1.0
         bend = _BENT * np.sqrt(np.mean(np.square(rows @ fit.density))) * generator.standard_normal(len(rows))
-        again = _fit_well(x, band / spread, rough, fit.prior, fit.smoothness, rows.T @ bend)
+        again = _fit_well(sums, band / spread, rough, fit.prior, fit.smoothness, rows.T @ bend, fit.density)
         found.append(again.density * cells * spread / unit)
     return np.array(found)
 
@@ -242,19 +275,18 @@ def _fit_compact(pixels: _Pixels, y: np.ndarray, hsi_table: BandTable, cells: np
     if hsi_table.wavelength_nm is None:
         return anywhere
     nm = np.asarray(hsi_table.wavelength_nm)
-    fitted = ~pixels.held_out
-    normal = _normal(pixels.x[fitted], y[fitted])
+    normal = pixels.fitted_normal(y)
     best, least = None, np.inf
     for centre in np.arange(nm.min(), nm.max() + _NEAR_NM, _NEAR_NM):
         prior = _distance_cost(nm, centre, _near(centre)) * cells
-        residual = y - pixels.x @ _solve(normal, pixels.rough, prior, _TRIED)
-        error = float(np.mean((residual - residual[fitted].mean())[~fitted] ** 2))
+        density = _solve(normal, pixels.rough, prior, _TRIED)
+        error = float(pixels.held_squares(y, density[None]).mean())
         if error < least:
             best, least = prior, error
     if best is None:
         return anywhere
     compact = _fit_band(pixels, y, best)
-    if compact.error > _as_well(y - pixels.x @ anywhere.density) * anywhere.error:
+    if compact.error > _as_well(y - pixels.all.x @ anywhere.density) * anywhere.error:
         return anywhere
     # the place is assumed and not known, so that bands of confidence must not rest on it
     return replace(compact, prior=anywhere.prior)
@@ -270,27 +302,32 @@ def _as_well(residual: np.ndarray) -> float:
 
 def _fit_band(pixels: _Pixels, y: np.ndarray, prior: np.ndarray) -> BandFit:
     """Choose the smoothness on the held-out pixels, then fit all pixels, then those that fit well."""
-    x, fitted = pixels.x, ~pixels.held_out
-    normal = _normal(x[fitted], y[fitted])
-    held = [y - x @ _solve(normal, pixels.rough, prior, smoothness) for smoothness in SMOOTHNESS]
-    squares = np.array([(residual - residual[fitted].mean())[~fitted] ** 2 for residual in held])
-    smoothness = SMOOTHNESS[_smoothest_good(squares)]
-    return _fit_well(x, y, pixels.rough, prior, smoothness, np.zeros_like(prior))
+    normal = pixels.fitted_normal(y)
+    densities = np.array([_solve(normal, pixels.rough, prior, smoothness) for smoothness in SMOOTHNESS])
+    best = _smoothest_good(pixels.held_squares(y, densities))
+    straight = np.zeros_like(prior)
+    return _fit_well(pixels.all, y, pixels.rough, prior, SMOOTHNESS[best], straight, densities[best])
 
 
 def _fit_well(
-    x: np.ndarray, y: np.ndarray, rough: np.ndarray, prior: np.ndarray, smoothness: float, bend: np.ndarray
+    sums: _Sums,
+    y: np.ndarray,
+    rough: np.ndarray,
+    prior: np.ndarray,
+    smoothness: float,
+    bend: np.ndarray,
+    density: np.ndarray,
 ) -> BandFit:
-    """Fit all pixels, then those that fit well; ``bend`` is D2' b."""
-    keep = np.ones(len(y), dtype=bool)
+    """Fit all pixels, then those that fit well; ``bend`` is D2' b, ``density`` [bands] one that is like the answer."""
+    dropped = np.zeros(len(y), dtype=bool)
     for _ in range(2):
-        gram, side = _normal(x[keep], y[keep])
-        density = _solve((gram, side + smoothness * bend), rough, prior, smoothness)
-        residual = y - x @ density
-        offset = float(residual[keep].mean())
+        matrix, side = sums.normal(y, dropped)
+        density = _solve((matrix, side + smoothness * bend), rough, prior, smoothness, density)
+        residual = y - sums.x @ density
+        offset = float(residual[~dropped].mean())
         size = np.abs(residual - offset)
-        keep = size <= np.quantile(size, 1 - _DROPPED)
-    return BandFit(density, offset, float(np.sqrt(np.mean(size[keep] ** 2))), smoothness, prior)
+        dropped = size > np.quantile(size, 1 - _DROPPED)
+    return BandFit(density, offset, float(np.sqrt(np.mean(size[~dropped] ** 2))), smoothness, prior)
 
 
 def _smoothest_good(squares: np.ndarray) -> int:
@@ -305,19 +342,16 @@ def _smoothest_good(squares: np.ndarray) -> int:
     return int(np.flatnonzero(worse.mean(1) <= 0.5 * error)[-1])
 
 
-def _normal(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Normal equations of centred data: matrix [bands, bands] and right side [bands]."""
-    centred = x - x.mean(0)
-    return centred.T @ centred / len(x), centred.T @ (y - y.mean()) / len(x)
-
-
 def _solve(
-    normal: tuple[np.ndarray, np.ndarray], rough: np.ndarray, prior: np.ndarray, smoothness: float
+    normal: tuple[np.ndarray, np.ndarray],
+    rough: np.ndarray,
+    prior: np.ndarray,
+    smoothness: float,
+    guess: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Density of the response, [bands]: non-negative least squares by a square root of the normal equations."""
+    """Density of the response, [bands]; ``guess`` is one that is like it."""
     matrix = normal[0] + smoothness * rough + np.diag(_PRIOR * prior**2 + _RIDGE)
-    root = cholesky(matrix)
-    return nnls(root, solve_triangular(root, normal[1], trans="T"), maxiter=30 * len(root))[0]
+    return solve_nonnegative(matrix, normal[1], guess)
 
 
 def _spectral_axis(table: BandTable) -> tuple[np.ndarray, np.ndarray]:
