@@ -10,7 +10,6 @@ from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
     QgsProcessingOutputNumber,
-    QgsProcessingParameterBoolean,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
@@ -25,6 +24,7 @@ from ..core.ssr.stf_check import check_stf
 from ..core.ssr.stf_settings import NO_SENSOR, SENSOR_WORDS, StfSettings
 from . import pair_parameters as pair
 from . import parameters as shared
+from . import spectral
 from .base import Problems
 from .pair import PairAlgorithm
 from .pair_check import check_distinct, check_geometry
@@ -114,7 +114,7 @@ class EstimateStfAlgorithm(PairAlgorithm):
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         for parameter in (hyperspectral(), multispectral(), sensor(), classes(), polygons(), polygons_field()):
             self.addParameter(parameter)
-        for parameter in (force(), *pair.scales(), shared.seed()):
+        for parameter in (spectral.force(), *pair.scales(), shared.seed()):
             self.addParameter(parameter)
         self.addParameter(
             shared.file_output(
@@ -142,10 +142,7 @@ class EstimateStfAlgorithm(PairAlgorithm):
             self.addOutput(QgsProcessingOutputNumber(name, label))
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
-        headers = {}
-        for name in self.RASTERS:
-            with problems.noting():
-                headers[name] = self.header(name, parameters, context)
+        headers = self.usable_headers(parameters, context, problems)
         with problems.noting():
             self.classes(parameters, context)
         with problems.noting():
@@ -271,16 +268,6 @@ def polygons_field() -> QgsProcessingParameterField:
         "POLYGONS_FIELD", tr("Field with class names"), parentLayerParameterName="POLYGONS", optional=True
     )
     return shared.helped(parameter, tr("The field of the polygons that says which class of land cover they show."))
-
-
-def force() -> QgsProcessingParameterBoolean:
-    """Go on against the evidence."""
-    parameter = QgsProcessingParameterBoolean("FORCE", tr("Use images that look different"), defaultValue=False)
-    text = tr(
-        "Images whose brightness does not agree over the ground are refused, because they show different places or "
-        "times, and so are bands that the hyperspectral image does not explain. Tick this to use them nevertheless."
-    )
-    return shared.advanced(shared.helped(parameter, text))
 
 
 def number_labels() -> dict[str, str]:

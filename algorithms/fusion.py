@@ -14,7 +14,7 @@ from . import pair_parameters as pair
 from . import parameters as shared
 from .base import Problems
 from .pair import PairAlgorithm
-from .pair_check import check_file, check_pair
+from .pair_check import check_pair
 from .styling import Style, draw_true_colours, draw_uncertainty
 from .translation import tr
 
@@ -113,13 +113,9 @@ class FusionAlgorithm(PairAlgorithm):
             self.addOutput(QgsProcessingOutputNumber(name, label))
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
-        headers = {}
-        for name in self.RASTERS:
-            with problems.noting():
-                headers[name] = self.header(name, parameters, context)
-        for name, path in self.files(parameters, context).items():
-            with problems.noting():
-                check_file(path, self.parameterDefinition(name).description())
+        headers = self.usable_headers(parameters, context, problems)
+        with problems.noting():
+            self.check_files(parameters, context)
         with problems.noting():
             settings = self.settings(parameters, context)
             if len(headers) == len(self.RASTERS):

@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 from qgis.core import QgsProcessingContext
 
 from ..core.raster.header import MIN_BANDS, RasterHeader
-from .base import HyperResAlgorithm
+from .base import HyperResAlgorithm, Problems
+from .pair_check import check_file
 from .parameters import is_given
 from .raster_header import file_of, read_image
 
@@ -49,6 +50,25 @@ class PairAlgorithm(HyperResAlgorithm):
         """
         paths = {name: self.parameterAsFile(parameters, name, context) for name in self.FILES}
         return {name: path for name, path in paths.items() if path}
+
+    def usable_headers(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems
+    ) -> dict[str, RasterHeader]:
+        """Headers of the raster inputs that can be used, by parameter; what is wrong with the others is noted."""
+        found = {}
+        for name in self.RASTERS:
+            with problems.noting():
+                found[name] = self.header(name, parameters, context)
+        return found
+
+    def check_files(self, parameters: dict[str, Any], context: QgsProcessingContext) -> None:
+        """Refuse files that are given and cannot be read.
+
+        Raises:
+            InputError: with the sentence for the user.
+        """
+        for name, path in self.files(parameters, context).items():
+            check_file(path, self.parameterDefinition(name).description())
 
     def inputs(self, parameters: dict[str, Any], context: QgsProcessingContext) -> list[str]:
         layers = (self.parameterAsRasterLayer(parameters, name, context) for name in self.RASTERS)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -21,7 +21,7 @@ from ..core.bands import BandTable, choose_bands
 from ..core.errors import InputError
 from ..core.raster.bands_file import read_bands
 from ..core.raster.header import MIN_BANDS, RasterHeader
-from ..core.ssr.settings import BANDS, PRESETS
+from ..core.ssr.settings import BANDS, PRESETS, SsrSettings
 from . import pair_parameters as pair
 from . import parameters as shared
 from .pair import PairAlgorithm
@@ -32,7 +32,13 @@ from .translation import tr
 class SpectralAlgorithm(PairAlgorithm):
     """A multispectral image gets the bands of a hyperspectral one."""
 
-    NUMBERS: ClassVar[dict[str, str]] = {}
+    NUMBERS: ClassVar[Mapping[str, str]] = {
+        "PSNR": "held_out_psnr",
+        "SAM": "held_out_sam",
+        "RMSE": "held_out_rmse",
+        "PSNR_RIDGE": "held_out_psnr_ridge",
+        "BLIND_BANDS": "blind_bands",
+    }
 
     def group(self) -> str:
         return tr("Spectral super-resolution")
@@ -44,6 +50,21 @@ class SpectralAlgorithm(PairAlgorithm):
         """See :class:`PairAlgorithm`; here the multispectral image is called INPUT."""
         min_bands = 1 if name == "INPUT" else MIN_BANDS
         return read_image(self.parameterAsRasterLayer(parameters, name, context), parameters.get(name), min_bands)
+
+    def common_settings(self, parameters: dict[str, Any], context: QgsProcessingContext) -> SsrSettings:
+        """The settings that training and application share.
+
+        Raises:
+            InputError: a word or number that is not allowed.
+        """
+        return SsrSettings(
+            mode=self.parameterAsEnumString(parameters, "MODE", context),
+            preset=self.parameterAsEnumString(parameters, "PRESET", context),
+            sensor=self.parameterAsEnumString(parameters, "SENSOR", context),
+            hsi_scale=self.number("HSI_SCALE", parameters, context),
+            msi_scale=self.number("MSI_SCALE", parameters, context),
+            force=self.parameterAsBool(parameters, "FORCE", context),
+        )
 
     def camera(self, parameters: dict[str, Any], context: QgsProcessingContext) -> BandTable | None:
         """The table of the camera's bands, if one is given.
@@ -145,7 +166,7 @@ def force() -> QgsProcessingParameterBoolean:
     parameter = QgsProcessingParameterBoolean("FORCE", tr("Use images that look different"), defaultValue=False)
     text = tr(
         "Two images of the same ground whose brightness does not agree are refused, because they show different places "
-        "or times. Tick this to use them nevertheless."
+        "or times, and so are bands that the hyperspectral image does not explain. Tick this to use them nevertheless."
     )
     return shared.advanced(shared.helped(parameter, text))
 

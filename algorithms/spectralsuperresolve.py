@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -23,7 +24,7 @@ from . import pair_parameters as pair
 from . import parameters as shared
 from . import spectral
 from .base import Problems
-from .pair_check import check_distinct, check_file, check_geometry
+from .pair_check import check_distinct, check_geometry
 from .parameters import is_given
 from .spectral import SpectralAlgorithm, used_bands
 from .styling import Style, draw_true_colours, draw_uncertainty
@@ -45,14 +46,7 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
         "REPORT": "report",
         "RESULT": "result",
     }
-    NUMBERS: ClassVar[Mapping[str, str]] = {
-        "PSNR": "held_out_psnr",
-        "SAM": "held_out_sam",
-        "RMSE": "held_out_rmse",
-        "PSNR_RIDGE": "held_out_psnr_ridge",
-        "BLIND_BANDS": "blind_bands",
-        "VALID_SHARE": "valid_share",
-    }
+    NUMBERS: ClassVar[Mapping[str, str]] = {**SpectralAlgorithm.NUMBERS, "VALID_SHARE": "valid_share"}
 
     def name(self) -> str:
         return "spectralsuperresolve"
@@ -119,8 +113,7 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         with problems.noting():
-            for name, path in self.files(parameters, context).items():
-                check_file(path, self.parameterDefinition(name).description())
+            self.check_files(parameters, context)
             settings = self.settings(parameters, context)
             has_model, has_hsi = "model" in self._given_model(parameters, context), is_given(parameters.get("HSI"))
             check_source(has_model, has_hsi)
@@ -154,15 +147,7 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
         Raises:
             InputError: a word or number that is not allowed.
         """
-        return SsrSettings(
-            mode=self.parameterAsEnumString(parameters, "MODE", context),
-            preset=self.parameterAsEnumString(parameters, "PRESET", context),
-            sensor=self.parameterAsEnumString(parameters, "SENSOR", context),
-            output_bands=self.output_bands(parameters, context),
-            hsi_scale=self.number("HSI_SCALE", parameters, context),
-            msi_scale=self.number("MSI_SCALE", parameters, context),
-            force=self.parameterAsBool(parameters, "FORCE", context),
-        )
+        return replace(self.common_settings(parameters, context), output_bands=self.output_bands(parameters, context))
 
     def _given_model(self, parameters: dict[str, Any], context: QgsProcessingContext) -> dict[str, str]:
         """The model to apply: the given one or, where none is to be fitted, the one that comes with the plugin."""

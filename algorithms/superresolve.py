@@ -24,7 +24,6 @@ from . import pair_parameters as pair
 from . import parameters as shared
 from .base import Problems
 from .pair import PairAlgorithm
-from .pair_check import check_file
 from .styling import Style, draw_shares, draw_true_colours, draw_uncertainty
 from .translation import tr
 
@@ -152,8 +151,7 @@ class SuperresolveAlgorithm(PairAlgorithm):
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         with problems.noting():
-            for name, path in self.files(parameters, context).items():
-                check_file(path, self.parameterDefinition(name).description())
+            self.check_files(parameters, context)
             header = self.header("INPUT", parameters, context)
             used = choose_bands(header.table, *self._bands(parameters, context)).used
             path = self.files(parameters, context).get("ENDMEMBERS")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -26,7 +27,7 @@ from . import pair_parameters as pair
 from . import parameters as shared
 from . import spectral
 from .base import Problems
-from .pair_check import check_distinct, check_file, check_geometry
+from .pair_check import check_distinct, check_geometry
 from .parameters import is_given
 from .raster_header import file_of, read_image
 from .spectral import SpectralAlgorithm, used_bands
@@ -43,13 +44,6 @@ class TrainSsrAlgorithm(SpectralAlgorithm):
         "OUTPUT_STF": "stf",
         "REPORT": "report",
         "RESULT": "result",
-    }
-    NUMBERS: ClassVar[Mapping[str, str]] = {
-        "PSNR": "held_out_psnr",
-        "SAM": "held_out_sam",
-        "RMSE": "held_out_rmse",
-        "PSNR_RIDGE": "held_out_psnr_ridge",
-        "BLIND_BANDS": "blind_bands",
     }
 
     def name(self) -> str:
@@ -118,8 +112,7 @@ class TrainSsrAlgorithm(SpectralAlgorithm):
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         with problems.noting():
-            for name, path in self.files(parameters, context).items():
-                check_file(path, self.parameterDefinition(name).description())
+            self.check_files(parameters, context)
             settings = self.settings(parameters, context)
             images = self._spectral_headers(parameters, context)
             given = is_given(parameters.get("INPUT"))
@@ -157,15 +150,7 @@ class TrainSsrAlgorithm(SpectralAlgorithm):
             InputError: a word or number that is not allowed.
         """
         steps = self.number("STEPS", parameters, context)
-        return SsrSettings(
-            mode=self.parameterAsEnumString(parameters, "MODE", context),
-            preset=self.parameterAsEnumString(parameters, "PRESET", context),
-            sensor=self.parameterAsEnumString(parameters, "SENSOR", context),
-            hsi_scale=self.number("HSI_SCALE", parameters, context),
-            msi_scale=self.number("MSI_SCALE", parameters, context),
-            force=self.parameterAsBool(parameters, "FORCE", context),
-            steps=None if steps is None else int(steps),
-        )
+        return replace(self.common_settings(parameters, context), steps=None if steps is None else int(steps))
 
     def _spectral_headers(self, parameters: dict[str, Any], context: QgsProcessingContext) -> list[RasterHeader]:
         """Headers of the hyperspectral images.
