@@ -11,9 +11,25 @@ from pathlib import Path
 import numpy as np
 from osgeo import gdal, osr
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+from qgis.PyQt.QtWidgets import QTextEdit
 
 ROOT = Path(__file__).resolve().parents[2]
 ENGINE = Path(os.environ.get("HYPERRES_PYTHON") or ROOT / ".venv" / "bin" / "python")
+
+ALGORITHMS = (
+    "unmix",
+    "endmembers",
+    "fuse",
+    "spectralift",
+    "spectramorph",
+    "superresolve",
+    "spectralsuperresolve",
+    "trainssr",
+    "estimatestf",
+    "simulate",
+    "assess",
+    "status",
+)
 
 NAMES = ("meadow", "soil", "water")
 WAVELENGTH_NM = np.arange(450.0, 2450.0, 100.0)
@@ -97,6 +113,48 @@ def wait_for(app, condition, seconds=90.0) -> bool:
             return True
         time.sleep(0.01)
     return False
+
+
+def run_batch(algorithm, rows, folder: Path, app, picture) -> dict[str, np.ndarray]:
+    """Run an algorithm several times from its batch dialog, as a person does.
+
+    Args:
+        algorithm: to run.
+        rows: values of the parameters of each run, by the run's name.
+        folder: for the results.
+        app: of Qt.
+        picture: file for what the dialog looks like in the end.
+
+    Returns:
+        the result of each run.
+    """
+    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
+
+    targets = {name: folder / f"{name}_{algorithm.name()}.tif" for name in rows}
+    opened = BatchAlgorithmDialog(algorithm.create(), None)
+    panel = opened.mainWidget()
+    while panel.batchRowCount() < len(rows):
+        panel.addRow()
+    column, context = panel.parameter_to_column, panel.processing_context
+    for row, (name, values) in enumerate(rows.items()):
+        for parameter, value in values.items():
+            panel.wrappers[row][column[parameter]].setParameterValue(value, context)
+        panel.tblParameters.cellWidget(row + 1, column["OUTPUT"]).setValue(str(targets[name]))
+    opened.resize(1200, 500)
+    opened.show()
+    wait_for(app, lambda: False, 0.3)
+    opened.runButton().click()
+    done = wait_for(app, lambda: all(target.exists() for target in targets.values()))
+    wait_for(app, lambda: False, 0.5)
+    opened.grab().save(str(picture))
+    assert done, log_of(opened)
+    opened.close()
+    return {name: read_raster(target) for name, target in targets.items()}
+
+
+def log_of(dialog) -> str:
+    """All that a dialog of the toolbox has said."""
+    return "\n".join(edit.toPlainText() for edit in dialog.findChildren(QTextEdit))
 
 
 def files_in(folder: Path) -> list[str]:

@@ -8,23 +8,9 @@ import re
 from urllib.parse import urlparse
 
 import pytest
-from helpers import ROOT
+from helpers import ALGORITHMS, ROOT
 from qgis.core import QgsProcessingParameterDefinition
 
-ALGORITHMS = (
-    "unmix",
-    "endmembers",
-    "fuse",
-    "spectralift",
-    "spectramorph",
-    "superresolve",
-    "spectralsuperresolve",
-    "trainssr",
-    "estimatestf",
-    "simulate",
-    "assess",
-    "status",
-)
 METHOD_NAMES = {"SpectraLift", "SpectraMorph"}
 ADVANCED = QgsProcessingParameterDefinition.Flag.FlagAdvanced
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers import make_scene, read_raster, wait_for
+from helpers import ALGORITHMS, log_of, make_scene, run_batch, wait_for
 from qgis.core import QgsProcessingOutputLayerDefinition, QgsProject, QgsRasterLayer, QgsSingleBandPseudoColorRenderer
 from qgis.PyQt.QtCore import QTimer
-from qgis.PyQt.QtWidgets import QApplication, QTextEdit
+from qgis.PyQt.QtWidgets import QApplication
 
 
 @pytest.fixture
@@ -33,13 +33,12 @@ def dialog(provider, real_iface, qgis_app):
         made.close()
 
 
-def press_run(dialog, app, condition=None):
+def press_run(dialog, app):
     """Press Run and wait; QGIS announces no end of a run whose layers are missing, so the log is watched too."""
     finished = []
     dialog.algorithmFinished.connect(lambda *result: finished.append(result))
     dialog.runButton().click()
-    done = condition or (lambda: bool(finished) or "failed after" in log_of(dialog))
-    assert wait_for(app, done, 60), log_of(dialog)
+    assert wait_for(app, lambda: bool(finished) or "failed after" in log_of(dialog), 60), log_of(dialog)
     wait_for(app, lambda: False, 0.3)
     return log_of(dialog)
 
@@ -49,27 +48,7 @@ def loaded(path):
     return QgsProcessingOutputLayerDefinition(str(path), QgsProject.instance())
 
 
-def log_of(dialog):
-    return "\n".join(edit.toPlainText() for edit in dialog.findChildren(QTextEdit))
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "unmix",
-        "endmembers",
-        "fuse",
-        "spectralift",
-        "spectramorph",
-        "superresolve",
-        "spectralsuperresolve",
-        "trainssr",
-        "estimatestf",
-        "simulate",
-        "assess",
-        "status",
-    ],
-)
+@pytest.mark.parametrize("name", ALGORITHMS)
 def test_every_dialog_opens(dialog, name, shots):
     opened = dialog(name)
     assert opened.grab().save(str(shots / f"dialog_{name}.png"))
@@ -165,25 +144,9 @@ def test_a_refused_run_says_why(dialog, scene, tmp_path, qgis_app, shots, monkey
 
 @pytest.mark.engine
 def test_a_batch_of_three_rasters(provider, real_iface, tmp_path, qgis_app, shots):
-    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
-
-    scenes = [make_scene(tmp_path / f"scene{seed}.tif", side=40, seed=seed).path for seed in range(3)]
-    targets = [tmp_path / f"shares{seed}.tif" for seed in range(3)]
-    opened = BatchAlgorithmDialog(provider.algorithm("unmix").create(), None)
-    panel = opened.mainWidget()
-    while panel.batchRowCount() < 3:
-        panel.addRow()
-    column, context = panel.parameter_to_column, panel.processing_context
-    for row, (source, target) in enumerate(zip(scenes, targets)):
-        panel.wrappers[row][column["INPUT"]].setParameterValue(source, context)
-        panel.wrappers[row][column["COUNT"]].setParameterValue(3, context)
-        panel.tblParameters.cellWidget(row + 1, column["OUTPUT"]).setValue(str(target))
-    opened.resize(1200, 500)
-    opened.show()
-    wait_for(qgis_app, lambda: False, 0.3)
-    log = press_run(opened, qgis_app, lambda: all(target.exists() for target in targets))
-    opened.grab().save(str(shots / "batch.png"))
-    opened.close()
-    for target in targets:
-        np.testing.assert_allclose(read_raster(target)[:, 1:].sum(axis=0), 1.0, atol=1e-4, err_msg=log)
+    scenes = {f"scene{seed}": make_scene(tmp_path / f"scene{seed}.tif", side=40, seed=seed).path for seed in range(3)}
+    rows = {name: {"INPUT": path, "COUNT": 3} for name, path in scenes.items()}
+    found = run_batch(provider.algorithm("unmix"), rows, tmp_path, qgis_app, shots / "batch.png")
+    for shares in found.values():
+        np.testing.assert_allclose(shares[:, 1:].sum(axis=0), 1.0, atol=1e-4)
     assert sorted(Path(tmp_path).glob("*.part*")) == []

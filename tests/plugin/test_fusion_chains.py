@@ -10,7 +10,7 @@ import subprocess
 import numpy as np
 import processing
 import pytest
-from helpers import ENGINE, ROOT, read_raster, wait_for
+from helpers import ENGINE, ROOT, read_raster, run_batch
 from modelling import From, draw, run_saved
 from osgeo import gdal
 from pairs import NM, response_text
@@ -70,31 +70,15 @@ def test_fuse_then_unmix(provider, pair, table, tmp_path):
 
 def test_a_batch_of_tiles_with_one_model(provider, pair, table, real_iface, qgis_app, tmp_path, shots):
     """Fitted once on the whole, applied to each tile from the batch dialog."""
-    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
-
     model, whole = str(tmp_path / "model.safetensors"), str(tmp_path / "whole.tif")
     values = {"HSI": pair.hsi, "MSI": pair.msi, "SRF": table, "OUTPUT": whole, "OUTPUT_MODEL": model}
     processing.run("hyperres:fuse", values)
     tiles = [tmp_path / f"tile{i}.tif" for i in range(2)]
     for i, tile in enumerate(tiles):
         gdal.Translate(str(tile), pair.msi, srcWin=[0, 48 * i, 96, 48])
-    targets = [tmp_path / f"fused{i}.tif" for i in range(2)]
-    opened = BatchAlgorithmDialog(provider.algorithm("fuse").create(), None)
-    panel = opened.mainWidget()
-    while panel.batchRowCount() < len(tiles):
-        panel.addRow()
-    column, context = panel.parameter_to_column, panel.processing_context
-    for row, (tile, target) in enumerate(zip(tiles, targets)):
-        for name, value in {"HSI": pair.hsi, "MSI": str(tile), "MODEL": model}.items():
-            panel.wrappers[row][column[name]].setParameterValue(value, context)
-        panel.tblParameters.cellWidget(row + 1, column["OUTPUT"]).setValue(str(target))
-    opened.show()
-    opened.runButton().click()
-    assert wait_for(qgis_app, lambda: all(target.exists() for target in targets), 60)
-    wait_for(qgis_app, lambda: False, 0.5)
-    opened.grab().save(str(shots / "batch_fuse.png"))
-    opened.close()
-    made, expected = np.concatenate([read_raster(target) for target in targets], axis=1), read_raster(whole)
+    rows = {tile.stem: {"HSI": pair.hsi, "MSI": str(tile), "MODEL": model} for tile in tiles}
+    found = run_batch(provider.algorithm("fuse"), rows, tmp_path, qgis_app, shots / "batch_fuse.png")
+    made, expected = np.concatenate(list(found.values()), axis=1), read_raster(whole)
     away = np.r_[0:40, 56:96]  # rows away from the cut, where each tile lacks its neighbours
     np.testing.assert_allclose(made[:, away], expected[:, away], atol=3e-3)
 

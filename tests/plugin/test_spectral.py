@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import processing
 import pytest
-from helpers import read_raster, refusal, wait_for, write_raster
+from helpers import read_raster, refusal, run_batch, wait_for, write_raster
 from modelling import From, draw, run_saved
 from osgeo import gdal
 from pairs import CENTRES_NM, NM, make_pair
@@ -133,32 +133,17 @@ def test_a_model_that_unmixes_the_spectra(provider, made, pair, tmp_path):
 @pytest.mark.engine
 def test_a_batch_of_three_mosaics_with_one_model(made, pair, provider, real_iface, qgis_app, tmp_path, shots):
     """The image and two halves of it, from the batch dialog: each pixel gets what it gets in the whole."""
-    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
-
     whole = read_raster(made[1]["OUTPUT"])
     height, width = whole.shape[1:]
     rows = {"whole": (0, height), "top": (0, 40), "bottom": (40, height)}
     images = {name: str(tmp_path / f"{name}.tif") for name in rows}
     for name, (first, last) in rows.items():
         gdal.Translate(images[name], pair.msi, srcWin=[0, first, width, last - first])
-    targets = {name: tmp_path / f"{name}_spectra.tif" for name in rows}
-    opened = BatchAlgorithmDialog(provider.algorithm("spectralsuperresolve").create(), None)
-    panel = opened.mainWidget()
-    while panel.batchRowCount() < len(rows):
-        panel.addRow()
-    column, context = panel.parameter_to_column, panel.processing_context
-    for row, name in enumerate(rows):
-        for parameter, value in {"INPUT": images[name], "MODEL": made[1]["OUTPUT_MODEL"]}.items():
-            panel.wrappers[row][column[parameter]].setParameterValue(value, context)
-        panel.tblParameters.cellWidget(row + 1, column["OUTPUT"]).setValue(str(targets[name]))
-    opened.show()
-    opened.runButton().click()
-    assert wait_for(qgis_app, lambda: all(target.exists() for target in targets.values()), 90)
-    wait_for(qgis_app, lambda: False, 0.5)
-    opened.grab().save(str(shots / "batch_spectral.png"))
-    opened.close()
+    values = {name: {"INPUT": path, "MODEL": made[1]["OUTPUT_MODEL"]} for name, path in images.items()}
+    algorithm = provider.algorithm("spectralsuperresolve")
+    found = run_batch(algorithm, values, tmp_path, qgis_app, shots / "batch_spectral.png")
     for name, (first, last) in rows.items():
-        np.testing.assert_allclose(read_raster(targets[name]), whole[:, first:last], atol=1e-5)
+        np.testing.assert_allclose(found[name], whole[:, first:last], atol=1e-5)
 
 
 @pytest.fixture

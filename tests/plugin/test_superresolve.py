@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import processing
 import pytest
-from helpers import NODATA, WAVELENGTH_NM, read_raster, refusal, wait_for, write_raster
+from helpers import NODATA, WAVELENGTH_NM, read_raster, refusal, run_batch, write_raster
 from modelling import From, draw, run_saved
 from osgeo import gdal
 from qgis.core import QgsCoordinateReferenceSystem, QgsProcessingException
@@ -84,30 +84,14 @@ def test_a_fitted_model_and_some_bands(made, fields, provider, tmp_path):
 @pytest.mark.engine
 def test_a_batch_of_three_images_with_one_model(made, fields, provider, real_iface, qgis_app, tmp_path, shots):
     """The image and two halves of it, from the batch dialog: what lies away from a cut is the same."""
-    from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
-
     rows = {"whole": (0, SIDE), "top": (0, 24), "bottom": (16, SIDE)}
     images = {name: str(tmp_path / f"{name}.tif") for name in rows}
     for name, (first, last) in rows.items():
         gdal.Translate(images[name], fields, srcWin=[0, first, SIDE, last - first])
-    targets = {name: tmp_path / f"{name}_finer.tif" for name in rows}
-    opened = BatchAlgorithmDialog(provider.algorithm("superresolve").create(), None)
-    panel = opened.mainWidget()
-    while panel.batchRowCount() < len(rows):
-        panel.addRow()
-    column, context = panel.parameter_to_column, panel.processing_context
-    for row, name in enumerate(rows):
-        for parameter, value in {"INPUT": images[name], "MODEL": made[1]["OUTPUT_MODEL"]}.items():
-            panel.wrappers[row][column[parameter]].setParameterValue(value, context)
-        panel.tblParameters.cellWidget(row + 1, column["OUTPUT"]).setValue(str(targets[name]))
-    opened.show()
-    opened.runButton().click()
-    assert wait_for(qgis_app, lambda: all(target.exists() for target in targets.values()), 60)
-    wait_for(qgis_app, lambda: False, 0.5)
-    opened.grab().save(str(shots / "batch_superresolve.png"))
-    opened.close()
+    values = {name: {"INPUT": path, "MODEL": made[1]["OUTPUT_MODEL"]} for name, path in images.items()}
+    algorithm = provider.algorithm("superresolve")
+    found = run_batch(algorithm, values, tmp_path, qgis_app, shots / "batch_superresolve.png")
     expected = read_raster(made[1]["OUTPUT"])
-    found = {name: read_raster(target) for name, target in targets.items()}
     np.testing.assert_allclose(found["whole"], expected, atol=1e-5)
     near = 24  # fine rows beside a cut, where a half lacks its neighbours
     np.testing.assert_allclose(found["top"][:, :-near], expected[:, : 48 - near], atol=5e-3)
