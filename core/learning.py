@@ -135,7 +135,7 @@ class Training:
             keeper: is asked for a state to go on from, and given one after each judgement.
 
         Raises:
-            HyperResError: the loss is no finite number any more.
+            DivergenceError: losses or errors are no finite numbers any more; nothing was learned from them.
             Cancelled: the user asked to stop.
         """
         kept = keeper.load() if keeper else None
@@ -165,12 +165,12 @@ class Training:
         self._adam.zero_grad(set_to_none=True)
         value = loss(self._generator)
         value.backward()
-        nn.utils.clip_grad_norm_(self._learned, LARGEST_NORM)
+        steepness = nn.utils.clip_grad_norm_(self._learned, LARGEST_NORM)
+        _require_finite(float(value.detach() + steepness))  # before it reaches the weights
         self._adam.step()
         self._follow(1.0 / min(self.step, self._recipe.average))
         if self.step % LOOK_EVERY == 0:
             self._context.check_cancelled()
-            _require_finite(value.detach())
             self._context.on_progress(self.step / self._recipe.steps)
 
     @torch.no_grad()
@@ -180,8 +180,10 @@ class Training:
             kept.lerp_(now, share)
 
     def _judged(self) -> None:
+        error = self._judge(self.average)
+        _require_finite(error)  # before anything of it is kept
         self.progress.steps.append(self.step)
-        self.progress.errors.append(self._judge(self.average))
+        self.progress.errors.append(error)
         if self._since_best() == 0:
             self._best = copy.deepcopy(self.average.state_dict())
 
@@ -225,8 +227,8 @@ def half_is_fast(device: torch.device) -> bool:
     return device.type == "cpu" and probe is not None and bool(probe())
 
 
-def _require_finite(loss: torch.Tensor) -> None:
-    if not bool(loss.isfinite()):
+def _require_finite(value: float) -> None:
+    if not math.isfinite(value):
         raise DivergenceError(
             "The training of the network diverged: check the image for extreme values (nodata that is not declared, a "
             "wrong scale), or use a mode that trains nothing."
@@ -234,4 +236,4 @@ def _require_finite(loss: torch.Tensor) -> None:
 
 
 class DivergenceError(HyperResError):
-    """A loss that is no finite number any more."""
+    """Losses or errors that are no finite numbers any more."""

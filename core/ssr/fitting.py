@@ -104,10 +104,10 @@ def check_data(data: TrainingData) -> None:
                 f"Only {count} pixels with spectra are left {title}; at least {LEAST_PIXELS} are needed: choose "
                 "images that share more valid ground, or another source of spectra."
             )
-    pixels = gather(data.train, MOST_PIXELS)
-    if not (bool(pixels.msi.isfinite().all()) and bool(pixels.hsi.isfinite().all())):
-        raise InputError("The training data hold values that are no numbers: check the nodata values of the inputs.")
-    _refuse_constant(pixels, data)
+    for part in (*data.train, *data.held):
+        if not bool((part.hsi.isfinite().all(dim=0) & part.msi.isfinite().all(dim=0))[part.valid].all()):
+            raise InputError("The spectra hold values that are no numbers: check the nodata values of the inputs.")
+    _refuse_constant(gather(data.train, MOST_PIXELS), data)
 
 
 def _refuse_constant(pixels: Pixels, data: TrainingData) -> None:

@@ -87,6 +87,30 @@ def test_a_loss_that_is_no_number_ends_the_training_and_the_best_can_be_had() ->
     assert len(run.progress.errors) == 4
 
 
+@pytest.mark.parametrize("last_good", [30, 34])
+def test_what_is_no_number_reaches_neither_the_weights_nor_what_is_kept(last_good: int) -> None:
+    run, kept = training(), Kept()
+
+    def loss(generator: torch.Generator) -> torch.Tensor:
+        scale = float("nan") if run.step > last_good else 1.0
+        return scale * (run.network(torch.eye(3)) - TRUTH.T).square().mean()
+
+    with pytest.raises(DivergenceError):
+        run.whole(loss, keeper=kept)
+    assert run.step == last_good + 1
+    assert bool(run.network.weight.isfinite().all())
+    assert kept.state is not None and int(kept.state["steps"][-1]) == 30
+    assert all(bool(value.isfinite().all()) for name, value in kept.state.items() if name != "generator")
+
+
+def test_a_judgement_that_is_no_number_is_not_kept() -> None:
+    errors = iter([1.0, float("nan")])
+    run, kept = Training(nn.Linear(3, 1, bias=False), lambda judged: next(errors), RECIPE, Context(CPU, 7)), Kept()
+    with pytest.raises(DivergenceError):
+        go(run, kept)
+    assert run.progress.errors == [1.0] and kept.state is None
+
+
 def test_a_wish_to_stop_is_heard() -> None:
     with pytest.raises(Cancelled):
         go(training(is_cancelled=lambda: True))

@@ -14,7 +14,7 @@ from hyperres.core.engine import checkpoint, plan
 from hyperres.core.engine.job import Job
 from hyperres.core.engine.journal import Journal
 from hyperres.core.errors import Cancelled, InputError
-from hyperres.core.ssr import contest
+from hyperres.core.ssr import contest, training
 
 NODATA, RATIO, SIDE = -9999, 4, 96
 NM = np.arange(420.0, 900.0, 15.0)
@@ -298,6 +298,29 @@ def test_a_killed_training_goes_on_from_its_checkpoint(files, tmp_path, monkeypa
     one, other = (safetensors.torch.load_file(run.outputs["model"]) for run in (undisturbed, job))
     assert all(one[name].equal(other[name]) for name in one)
     assert not list(tmp_path.glob(".*journal"))
+
+
+def test_a_loss_that_is_no_number_ends_the_training_at_the_last_good_state(files, tmp_path, monkeypatch):
+    """The user is told why, and gets the network as it was when it was last saved."""
+    saved, losses, usual = [], [], training.robust_loss
+
+    def failing(*arguments):
+        losses.append(usual(*arguments))
+        return losses[-1] * (float("nan") if len(losses) > 3 else 1.0)
+
+    save = checkpoint.Checkpoint.save
+    monkeypatch.setattr(checkpoint.Checkpoint, "save", lambda self, state: (saved.append(state), save(self, state)))
+    monkeypatch.setattr(training, "robust_loss", failing)
+    outputs = {"model": str(tmp_path / "m.safetensors"), "report": str(tmp_path / "r.html")}
+    result = go(Job("trainssr", {"hsi": files["hsi"], "msi": files["msi"]}, outputs, {"preset": "network"}))
+    assert len(losses) == 4 and [int(state["steps"][-1]) for state in saved] == [2]
+    sentence = next(text for text in result.details["warnings"] if "diverged" in text)
+    assert "extreme values" in sentence and "state before" in sentence
+    assert "diverged" in open(outputs["report"], encoding="utf-8").read()
+    model = safetensors.torch.load_file(outputs["model"])
+    best = {name[5:]: value for name, value in saved[-1].items() if name.startswith("best.")}
+    assert all(model[f"way.{name}"].equal(value) for name, value in best.items())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.safetensors", "r.html"]
 
 
 def test_a_cancelled_training_leaves_nothing(files, tmp_path):

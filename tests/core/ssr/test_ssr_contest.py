@@ -124,6 +124,16 @@ def test_constant_bands_and_too_few_pixels_are_refused(ground, context):
         fit(replace(data, held=few), SsrSettings(preset="ridge"), context)
 
 
+@pytest.mark.parametrize("where", ["train", "held"])
+def test_values_that_are_no_numbers_are_refused(ground, context, where):
+    data = ground().data
+    hsi = getattr(data, where)[0].hsi.clone()
+    hsi[3, 5, 5] = float("nan")
+    harmed = replace(data, **{where: (replace(getattr(data, where)[0], hsi=hsi),)})
+    with pytest.raises(InputError, match="no numbers"):
+        fit(harmed, SsrSettings(preset="ridge"), context)
+
+
 def test_the_peak_ignores_a_few_glints(ground):
     part = ground().part(40, 40)
     glint = part.hsi.clone()
