@@ -13,10 +13,11 @@ from ..learning import Keeper
 from .contest import MOST_PIXELS, Entry, choose, estimate, find_peak, fit_network, fit_simple, judge
 from .deviation import Deviations, expect, raised
 from .evidence import NETWORKS, Example, SsrEvidence, Training
+from .kept import keep_spectra
 from .model import SsrModel
 from .pairs import Pixels, TrainingData, TrainingPart, gather, lesson
 from .settings import SsrSettings
-from .unseen import Unseen, find_unseen
+from .unseen import blind_note, find_unseen
 from .ways import Way
 
 LEAST_PIXELS = 50
@@ -76,13 +77,21 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context, keeper: Kee
         residual=_residual(chosen.way, data),
         examples=_examples(chosen.way, deviations, data.held),
         training=training,
-        notes=(*data.notes, *_blind_note(unseen, data)),
+        notes=(*data.notes, *blind_note(unseen, data.hsi_table)),
     )
     context.on_message(evidence.verdict())
     seen = pixels.msi.mean(dim=1), pixels.msi.amin(dim=1), pixels.msi.amax(dim=1)
     radiometry = torch.stack([data.gain, data.offset, data.ceiling, *seen])
     return SsrModel(
-        data.hsi_table, data.msi_table, chosen.way, deviations, radiometry, settings, evidence, data.kept or None
+        data.hsi_table,
+        data.msi_table,
+        chosen.way,
+        deviations,
+        radiometry,
+        settings,
+        evidence,
+        keep_spectra(data),
+        data.kept or None,
     )
 
 
@@ -146,32 +155,6 @@ def _examples(way: Way, deviations: Deviations, held: tuple[TrainingPart, ...]) 
     return tuple(
         Example(_numbers(truth[:, i]), _numbers(guess[:, i]), _numbers(stated[:, i])) for i in order[places].tolist()
     )
-
-
-def _blind_note(unseen: Unseen, data: TrainingData) -> list[str]:
-    blind = unseen.blind.nonzero().flatten().tolist()
-    if not blind:
-        return []
-    names = [data.hsi_table.names[i] for i in blind]
-    if data.hsi_table.wavelength_nm is not None:
-        names = _stretches([data.hsi_table.wavelength_nm[i] for i in blind], data.hsi_table.wavelength_nm)
-    return [
-        f"The multispectral bands cannot see {len(blind)} of {len(unseen.blind)} bands ({', '.join(names[:8])}"
-        f"{', ...' if len(names) > 8 else ''}): they explain less than half of how those vary, so what is written "
-        "there is what such ground usually looks like."
-    ]
-
-
-def _stretches(blind_nm: list[float], all_nm: tuple[float, ...]) -> list[str]:
-    """Wavelengths as stretches of neighbouring bands."""
-    order, spans = sorted(all_nm), list[list[float]]()
-    for nm in sorted(blind_nm):
-        follows = spans and order.index(nm) == order.index(spans[-1][1]) + 1
-        if follows:
-            spans[-1][1] = nm
-        else:
-            spans.append([nm, nm])
-    return [f"{a:.0f} nm" if a == b else f"{a:.0f}-{b:.0f} nm" for a, b in spans]
 
 
 def _rows(matrix: torch.Tensor) -> tuple[tuple[float, ...], ...]:

@@ -13,6 +13,7 @@ from ..bands import BandTable
 from ..engine.method import OutputSpec
 from .deviation import Deviations
 from .evidence import SsrEvidence
+from .kept import KeptSpectra
 from .matching import find_bands
 from .scene import SceneTile, scene_responses
 from .settings import SsrSettings
@@ -48,6 +49,7 @@ class SsrModel:
             on, mean, least and largest number of each band; [6, c]. The mean stands in for invalid pixels.
         settings: as asked.
         evidence: how it came about.
+        kept: spectra to learn another camera from.
         order: positions of the MSI's bands in the image that it is applied to; None for all as they come.
         roles: the rasters to make.
         written: positions of the bands to write, None for all.
@@ -64,13 +66,14 @@ class SsrModel:
         radiometry: torch.Tensor,
         settings: SsrSettings,
         evidence: SsrEvidence,
+        kept: KeptSpectra,
         order: Sequence[int] | None = None,
         roles: Collection[str] = ROLES,
         written: Sequence[int] | None = None,
     ) -> None:
         self.table, self.msi_table = table, msi_table
         self.way, self.deviations, self.radiometry = way, deviations, radiometry
-        self.settings, self.evidence = settings, evidence
+        self.settings, self.evidence, self.kept = settings, evidence, kept
         self.order = tuple(range(len(msi_table)) if order is None else order)
         self.written = tuple(range(len(table)) if written is None else written)
         self.halo_px = way.halo_px
@@ -217,7 +220,8 @@ class SsrModel:
         deviations = {f"deviations.{name}": value for name, value in vars(self.deviations).items()}
         # model files hold finite numbers only
         radiometry = self.radiometry.nan_to_num(posinf=torch.finfo(torch.float32).max)
-        return {"radiometry": radiometry, **way, **deviations}
+        kept = {f"kept.{name}": value for name, value in vars(self.kept).items()}
+        return {"radiometry": radiometry, **way, **deviations, **kept}
 
     @classmethod
     def restore(cls, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor], table: BandTable) -> SsrModel:
@@ -235,6 +239,7 @@ class SsrModel:
             tensors["radiometry"],
             SsrSettings.from_mapping(header["settings"]),
             SsrEvidence.from_mapping(header["evidence"]),
+            KeptSpectra(**_below("kept", tensors)),
         )
 
     def _scaled(self, msi: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
@@ -251,6 +256,7 @@ class SsrModel:
             "radiometry": self.radiometry,
             "settings": self.settings,
             "evidence": self.evidence,
+            "kept": self.kept,
             "order": self.order,
             "roles": tuple(self.outputs),
             "written": self.written,

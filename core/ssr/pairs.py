@@ -96,15 +96,18 @@ def lesson(data: TrainingData, most: int, generator: torch.Generator) -> Pixels:
         generator: draws responses.
     """
     pixels = gather(data.train, most)
-    if data.randomised is None:
-        return pixels
+    return pixels if data.randomised is None else seen_by(data.randomised, pixels, most, generator)
+
+
+def seen_by(law: RandomResponses, pixels: Pixels, most: int, generator: torch.Generator) -> Pixels:
+    """The same spectra as cameras would see them whose response is only known roughly; arguments as :func:`lesson`."""
     count = pixels.hsi.shape[1]
     chosen = torch.cat([torch.randperm(count, generator=generator) for _ in range(-(-most // count))])
     chosen = chosen[: max(1, min(most, len(chosen)) // SEEN_ALIKE) * SEEN_ALIKE]
     chosen = chosen[torch.arange(-(-len(chosen) // SEEN_ALIKE) * SEEN_ALIKE) % len(chosen)]
     hsi = pixels.hsi[:, chosen]
     groups = hsi.reshape(len(hsi), -1, SEEN_ALIKE, 1).transpose(0, 1)
-    msi = data.randomised.observe(groups, generator).transpose(0, 1).flatten(1)
+    msi = law.observe(groups, generator).transpose(0, 1).flatten(1)
     return Pixels(hsi, msi, pixels.folds[chosen])
 
 

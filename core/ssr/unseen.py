@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import torch
 
+from ..bands import BandTable
+
 _BLIND = 0.5
 
 
@@ -56,3 +58,35 @@ def find_unseen(covariance: torch.Tensor, response: torch.Tensor, noise: torch.T
     after = (before - known).clamp_min(0.0)
     share = torch.where(before > 0, after / before.clamp_min(1e-30), 0.0)
     return Unseen(after.float(), share.float())
+
+
+def blind_note(unseen: Unseen, table: BandTable) -> tuple[str, ...]:
+    """A sentence on bands that the MSI cannot see, if there are any.
+
+    Args:
+        unseen: of all bands.
+        table: those bands.
+    """
+    blind = unseen.blind.nonzero().flatten().tolist()
+    if not blind:
+        return ()
+    names = [table.names[i] for i in blind]
+    if table.wavelength_nm is not None:
+        names = _stretches([table.wavelength_nm[i] for i in blind], table.wavelength_nm)
+    return (
+        f"The multispectral bands cannot see {len(blind)} of {len(unseen.blind)} bands ({', '.join(names[:8])}"
+        f"{', ...' if len(names) > 8 else ''}): they explain less than half of how those vary, so what is written "
+        "there is what such ground usually looks like.",
+    )
+
+
+def _stretches(blind_nm: list[float], all_nm: tuple[float, ...]) -> list[str]:
+    """Wavelengths as stretches of neighbouring bands."""
+    order, spans = sorted(all_nm), list[list[float]]()
+    for nm in sorted(blind_nm):
+        follows = spans and order.index(nm) == order.index(spans[-1][1]) + 1
+        if follows:
+            spans[-1][1] = nm
+        else:
+            spans.append([nm, nm])
+    return [f"{a:.0f} nm" if a == b else f"{a:.0f}-{b:.0f} nm" for a, b in spans]
