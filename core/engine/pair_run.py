@@ -13,6 +13,7 @@ import torch
 from ..bands import rgb_bands, written_bands
 from ..errors import InputError
 from ..fusion.model import FUSED
+from ..fusion.pairing.georeference import little_to_gain
 from ..fusion.reuse import check_reuse
 from ..fusion.settings import FusionSettings
 from ..grid import Tile
@@ -72,7 +73,7 @@ class PairRun(FittedRun):
         expected = method.expected_outputs(hsi_table.subset(written), settings)
         check_disk_space(self.job.outputs, expected, inputs.msi.header.grid.pixels)
         with PairSource(inputs.hsi, inputs.msi) as source:
-            for sentence in source.notes:
+            for sentence in (*source.notes, *little_to_gain(source.placement)):
                 self.reporter.warning(sentence)
             self.open_journal(self._plan(inputs, len(written), halo_px=0))
             fitted = self._model(method, settings, source, srf)

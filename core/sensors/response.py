@@ -66,9 +66,15 @@ def srf_of_sensor(sensor: Sensor, bands: Sequence[int], hsi_table: BandTable) ->
 
 
 def covered_bands(
-    sensor: Sensor, bands: Sequence[int], hsi_table: BandTable
+    sensor: Sensor, bands: Sequence[int], hsi_table: BandTable, source: str = "hyperspectral image"
 ) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """Choose the bands that the hyperspectral image covers.
+
+    Args:
+        sensor: the sensor.
+        bands: the sensor's bands, counted from 0.
+        hsi_table: the used bands of the HSI.
+        source: what the user calls the HSI.
 
     Returns:
         positions in ``bands`` of those to keep, and one sentence for each band that is left out.
@@ -80,11 +86,11 @@ def covered_bands(
     kept = tuple(i for i, share in enumerate(shares) if share >= LEAST_COVERAGE)
     if not kept:
         raise BandsError(
-            f"The hyperspectral image covers none of the bands of {sensor.title} in question: choose another sensor or "
-            "an image of another spectral range."
+            f"The {source} covers none of the bands of {sensor.title} in question: choose another sensor or a {source} "
+            "of another spectral range."
         )
     return kept, tuple(
-        f"{_uncovered(sensor, band, share)}, so it is left out."
+        f"{_uncovered(sensor, band, share, source)}, so it is left out."
         for band, share in zip(bands, shares)
         if share < LEAST_COVERAGE
     )
@@ -164,8 +170,8 @@ def _fine(band: SensorBand) -> tuple[np.ndarray, np.ndarray]:
     return nm, np.interp(nm, band.wavelength_nm, band.response, right=0.0)
 
 
-def _uncovered(sensor: Sensor, band: int, share: float) -> str:
+def _uncovered(sensor: Sensor, band: int, share: float, source: str = "hyperspectral image") -> str:
     known = sensor.bands[band]
     extent = f"covers only {share:.0%} of" if share >= 0.01 else "does not cover"
     place = f"{sensor.title} {known.name} (around {known.centre_nm:.0f} nm)"
-    return f"The hyperspectral image {extent} the response of {place}"
+    return f"The {source} {extent} the response of {place}"

@@ -155,7 +155,8 @@ def find_camera(hsi: BandTable, msi: BandTable | None, settings: SsrSettings) ->
                 "name its bands."
             )
         bands = matched
-    kept, left_out = covered_bands(sensor, bands, hsi)
+    source = "spectral library" if settings.mode == "library" else "hyperspectral image"
+    kept, left_out = covered_bands(sensor, bands, hsi, source)
     table = sensor_table(settings.sensor, [bands[i] for i in kept])
     assert table.wavelength_nm is not None and table.fwhm_nm is not None
     return Camera(table, kept, random_responses(hsi, table.wavelength_nm, table.fwhm_nm)), left_out

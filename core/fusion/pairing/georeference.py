@@ -172,13 +172,18 @@ def _placed(placement: Placement, hsi: Grid, msi: Grid, notes: tuple[str, ...]) 
             f"The two images overlap by only {seen_y:.3g} x {seen_x:.3g} hyperspectral pixels: at least "
             f"{LEAST_OVERLAP} along each side are needed, so choose images that share more ground."
         )
-    if max(ratio_y, ratio_x) < BARELY_FINER:
-        note = (
-            f"The multispectral pixels are hardly finer than the hyperspectral ones (ratio {max(ratio_y, ratio_x):.3g})"
-            ", so that there is little detail to gain from them."
-        )
-        notes = (*notes, note)
     return Placed(placement, placement.coarse_window(msi.whole, hsi.height, hsi.width), overlap, notes)
+
+
+def little_to_gain(placement: Placement) -> tuple[str, ...]:
+    """What to tell a user who wants the multispectral image's detail where it hardly has more."""
+    ratio = max(placement.ratio_y, placement.ratio_x)
+    if ratio >= BARELY_FINER:
+        return ()
+    return (
+        f"The multispectral pixels are hardly finer than the hyperspectral ones (ratio {ratio:.3g}), so that there is "
+        "little detail to gain from them.",
+    )
 
 
 def _extent(grid: Grid) -> str:

@@ -153,6 +153,18 @@ def test_the_report_says_how_far_to_trust_it(made):
         assert words in text
 
 
+def test_an_overlap_with_pixels_of_one_size_is_nothing_to_warn_of(files, tmp_path):
+    """No detail is wanted from the multispectral image here, as it is in a fusion."""
+    part = write(tmp_path / "part.tif", files["truth"][:, :48], NM)
+    outputs = {"spectra": str(tmp_path / "out.tif"), "report": str(tmp_path / "r.html")}
+    result = go(Job("spectralsuperresolve", {"hsi": part, "msi": files["msi"]}, outputs, {"preset": "ridge"}))
+    assert result.details["warnings"] == []
+    assert "hardly finer" not in open(outputs["report"], encoding="utf-8").read()
+    found = read(outputs["spectra"])[:, 48:]
+    valid = found[0] != NODATA
+    assert np.sqrt(np.square(found - files["truth"][:, 48:])[:, valid].mean()) < 0.005
+
+
 def test_bands_are_found_by_wavelength_in_any_order(made, files, tmp_path):
     order = [3, 0, 4, 2, 1]
     whole = read(files["msi"]) / 10000

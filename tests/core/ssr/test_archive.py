@@ -174,6 +174,15 @@ def test_learning_from_a_library_predicts_unseen_mixtures(context, small):
     assert model.msi_table.names == ("Blue", "Green", "Red", "Red edge", "NIR")
 
 
+def test_bands_that_a_library_does_not_reach_are_left_out_in_its_name(context, small):
+    warnings = []
+    settings = replace(LIBRARY, sensor="landsat-9")
+    data = from_library(make_spectra(), None, settings, replace(context, on_warning=warnings.append))
+    assert data.msi_table.names == ("B1", "B2", "B3", "B4", "B5")
+    assert len(warnings) == 3 and all(words.startswith("The spectral library does not cover") for words in warnings)
+    assert not any("hyperspectral image" in note for note in data.notes)
+
+
 def test_poor_libraries_are_refused(context):
     spectra = make_spectra()
     with pytest.raises(BandsError, match="no wavelengths"):

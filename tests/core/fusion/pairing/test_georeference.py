@@ -7,7 +7,7 @@ import pytest
 
 from hyperres.core.errors import InputError
 from hyperres.core.fusion.pair import Placement
-from hyperres.core.fusion.pairing.georeference import place, same_text
+from hyperres.core.fusion.pairing.georeference import little_to_gain, place, same_text
 from hyperres.core.grid import Grid, Window
 
 UTM33 = 'PROJCS["WGS 84 / UTM zone 33N",GEOGCS["WGS 84",AUTHORITY["EPSG","4326"]],AUTHORITY["EPSG","32633"]]'
@@ -51,7 +51,8 @@ def test_the_common_part_of_images_that_overlap_by_half():
 def test_equal_pixels_are_allowed_and_said():
     placed = place(grid(72, 72, 30), grid(72, 72, 30))
     assert placed.placement == Placement(1, 1)
-    assert "hardly finer" in placed.notes[0]
+    assert "hardly finer" in little_to_gain(placed.placement)[0]
+    assert little_to_gain(Placement(2, 2)) == ()
 
 
 def test_grids_that_are_turned_alike_need_no_warping():
