@@ -19,6 +19,7 @@ from ..ssr.report import sections
 from ..ssr.saturation import find_ceiling
 from ..ssr.scene import SceneTile
 from ..ssr.settings import SsrSettings
+from ..ssr.shipped import CAUTION, is_shipped
 from ..ssr.view import View, look
 from .job import Result
 from .learning_run import LearningRun, write_stf
@@ -81,7 +82,10 @@ class SpectralRun(LearningRun):
         if given is not None:
             image = self.read_msi(settings, strict=False)
             model = method.check_model(given, image.header.table.subset(image.bands_used))
-            self.reporter.message(f"The trained model {Path(self.job.inputs['model']).name} is used.")
+            path = Path(self.job.inputs["model"])
+            self.reporter.message(f"The trained model {path.name} is used.")
+            if is_shipped(path):
+                self.reporter.warning(CAUTION)
             self._start(method, settings, model.table, image)
             return image, model, {}
         materials = self.materials(settings)

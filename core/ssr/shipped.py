@@ -7,6 +7,11 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[1] / "weights"
 _START, _END = "ssr_", ".safetensors"
+CAUTION = (
+    "The model for this camera that comes with HyperRes is used. It was made from mixtures of library spectra and has "
+    "seen no ground: read from its result what the ground is like, but no amounts (of pigments, water or minerals). A "
+    "model of your own, trained with a hyperspectral image of such ground, is better."
+)
 
 
 def shipped_model(sensor: str) -> Path | None:
@@ -18,3 +23,8 @@ def shipped_model(sensor: str) -> Path | None:
 def shipped_sensors() -> list[str]:
     """Words of the cameras that there is a model for."""
     return sorted(path.name[len(_START) : -len(_END)] for path in FOLDER.glob(f"{_START}*{_END}"))
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a model file is one of them."""
+    return path.resolve().parent == FOLDER.resolve() and path.name.startswith(_START)
