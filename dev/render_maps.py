@@ -4,6 +4,7 @@
 ``render_maps.py unmix OUT.png IMAGE ABUNDANCES ERROR CLASSES``
 ``render_maps.py fusion OUT.png COARSE FINE FUSED UNCERTAINTY [REFERENCE ERRORS]``
 ``render_maps.py finer OUT.png IMAGE FINER [REFERENCE]``
+``render_maps.py spectral OUT.png IMAGE PART SPECTRA UNCERTAINTY [REFERENCE ERRORS]``
 """
 
 from __future__ import annotations
@@ -190,6 +191,24 @@ def draw_finer(image: str, finer: str, reference: str = "") -> list[Panel]:
     return panels
 
 
+def draw_spectral(
+    image: str, part: str, spectra: str, uncertainty: str, reference: str = "", errors: str = ""
+) -> list[Panel]:
+    """The image in the colours it has, and in the infrared what was learnt from, what was found, and the truth."""
+    layer = open_layer(image, draw_true_colours)
+
+    def infrared(title: str, path: str) -> Panel:
+        return Panel(f"{title}, infrared", draw_map(open_layer(path, draw_infrared), layer.extent()))
+
+    panels = [Panel("Multispectral", draw_map(layer)), infrared("Hyperspectral", part), infrared("Spectra", spectra)]
+    if reference:
+        panels.append(infrared("Truth", reference))
+    panels.append(ramp_panel("Uncertainty", open_layer(uncertainty, draw_uncertainty)))
+    if errors:
+        panels.append(ramp_panel("Error (RMSE)", open_layer(errors, draw_error)))
+    return panels
+
+
 def side_by_side(panels: list[Panel]) -> QImage:
     """Put panels into rows under their titles."""
     columns = min(MOST_COLUMNS, math.ceil(math.sqrt(1.5 * len(panels))))
@@ -227,7 +246,7 @@ def draw_heading(painter: QPainter, panel: Panel, place: QRect) -> None:
     painter.drawText(place, middle, title)
 
 
-DRAWINGS = {"unmix": draw_unmixing, "fusion": draw_fusion, "finer": draw_finer}
+DRAWINGS = {"unmix": draw_unmixing, "fusion": draw_fusion, "finer": draw_finer, "spectral": draw_spectral}
 
 
 def main() -> None:

@@ -13,6 +13,8 @@ LINES = (
     "Ratio of the pixel sizes: {ratio:.3g}; agreement with the hyperspectral image {psnr_consistency_hsi:.1f} dB, with "
     "the multispectral one {psnr_consistency_msi:.1f} dB",
     "Agreement with the input {psnr_consistency:.1f} dB",
+    "On pixels kept aside: PSNR {held_out_psnr:.2f} dB, spectral angle {held_out_sam:.2f} degrees; one regression for "
+    "all ground, {held_out_psnr_ridge:.2f} dB",
     "Made coarser once more and brought back: {trial_gain:+.1f} dB over cubic interpolation",
     "Against the truth: PSNR {psnr:.2f} dB, spectral angle {sam:.2f} degrees, RMSE {rmse:.4f}, SSIM {ssim:.3f}",
     "Quality without reference: QNR {qnr:.3f} (D_lambda {d_lambda:.3f}, D_s {d_s:.3f})",
