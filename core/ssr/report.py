@@ -45,7 +45,7 @@ def sections(model: SsrModel, run: RunRecord, view: View | None) -> list[Section
     """
     evidence, table = model.evidence, model.table
     trained_only = run.job.method == "trainssr"
-    parts = [*about_run.warning_sections(run, _cautions(evidence)), _key_figures(evidence, run, trained_only)]
+    parts = [*about_run.warning_sections(run, _cautions(evidence, run)), _key_figures(evidence, run, trained_only)]
     if view is not None:
         parts += [_pictures(view), _spectra(view, model, run.quantity), _uncertainty(view, run.quantity)]
         parts.append(_residual(view, run.quantity))
@@ -62,10 +62,10 @@ def sections(model: SsrModel, run: RunRecord, view: View | None) -> list[Section
     return parts
 
 
-def _cautions(evidence: SsrEvidence) -> list[str]:
-    """What nobody should miss: where no ground was seen, and where another way would do better."""
+def _cautions(evidence: SsrEvidence, run: RunRecord) -> list[str]:
+    """What nobody should miss: where no ground was seen, and where choosing another way would do better."""
     found = [LIBRARY_CAUTION] if evidence.mode == "library" else []
-    return [*found, *([evidence.verdict()] if evidence.chosen != evidence.best.kind else [])]
+    return [*found, *([evidence.verdict()] if evidence.chosen != evidence.best.kind and not run.reuses_model else [])]
 
 
 def _key_figures(evidence: SsrEvidence, run: RunRecord, trained_only: bool) -> Section:
