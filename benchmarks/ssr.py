@@ -42,9 +42,10 @@ from hyperres.core.raster.cube import CubeReader
 from hyperres.core.raster.open_raster import read_header
 from hyperres.core.sensors.catalogue import load_sensor
 from hyperres.core.sensors.response import covered_bands, srf_of_sensor
-from hyperres.core.ssr.contest import estimate, find_peak, fit_simple
+from hyperres.core.ssr.contest import estimate, find_peak, fit_simple, judge
 from hyperres.core.ssr.factory import make_network
 from hyperres.core.ssr.pairs import TrainingData, TrainingPart, gather
+from hyperres.core.ssr.pixel_way import PixelWay
 from hyperres.core.ssr.stf import estimate_stf
 from hyperres.core.ssr.training import RECIPE, train_network
 from hyperres.core.ssr.ways import NetworkWay, Way
@@ -109,19 +110,21 @@ def table(title: str, case: Case, steps: int) -> None:
     wrong = float((found - true).norm() / true.norm())
     print(f"\n{title}: response wrong by {wrong:.3f}, MSI again {decibels(misfit, case.peak):.1f} dB")
     print(f"{'':<34}{'PSNR':>8}{'SAM':>8}{'RMSE':>9}{'seconds':>9}")
-    for way, seconds in fit_simple(case.data, Context(CPU)):
+    simple = fit_simple(case.data, Context(CPU))
+    for way, seconds in simple:
         row(way.name, [estimate(way, part) for part in case.judging], case, seconds)
     if steps:
         started = time.process_time()
-        way = trained(case.data, steps)
+        start = max((way for way, _ in simple), key=lambda way: judge(way, case.data.held, case.peak).psnr)
+        way = trained(case.data, start, steps)
         row(f"{way.name}, {steps} steps", [estimate(way, p) for p in case.judging], case, time.process_time() - started)
     row("own linear (knows the truth)", [own_linear(part) for part in case.judging], case, math.nan)
 
 
-def trained(data: TrainingData, steps: int) -> Way:
+def trained(data: TrainingData, start: PixelWay, steps: int) -> Way:
     """The network."""
     context = Context(CPU)
-    network = make_network(data, context)
+    network = make_network(data, start, context)
     train_network(network, data, replace(RECIPE, steps=steps), context)
     return NetworkWay(network)
 

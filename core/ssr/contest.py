@@ -17,10 +17,11 @@ from .baselines import STEPS, SpectralMap, fit_clustered_ridge, fit_pixel_networ
 from .evidence import Contender, Training
 from .factory import find_limits, make_basis, make_network, make_paper_network
 from .pairs import Pixels, TrainingData, TrainingPart, lesson
+from .pixel_way import PixelWay
 from .scene import SceneTile, scene_responses
 from .settings import SsrSettings
 from .training import RECIPE, train_network
-from .ways import NetworkWay, PixelWay, Way
+from .ways import NetworkWay, Way
 
 MOST_PIXELS = 20_000
 COORDINATES = 20
@@ -41,13 +42,13 @@ class Entry:
     score: Contender
 
 
-def fit_simple(data: TrainingData, context: Context, preset: str = "auto") -> list[tuple[Way, float]]:
+def fit_simple(data: TrainingData, context: Context, preset: str = "auto") -> list[tuple[PixelWay, float]]:
     """Fit the simple ways on the training part; each with the seconds it took."""
     kinds = QUICK if preset in QUICK else SIMPLE
     pixels = lesson(data, MOST_PIXELS, context.generator())
     basis = make_basis(pixels.hsi, COORDINATES)
     target = basis.mT @ pixels.hsi
-    found: list[tuple[Way, float]] = []
+    found: list[tuple[PixelWay, float]] = []
     for number, kind in enumerate(kinds):
         context.check_cancelled()
         context.on_progress(number / len(kinds))
@@ -58,9 +59,16 @@ def fit_simple(data: TrainingData, context: Context, preset: str = "auto") -> li
 
 
 def fit_network(
-    data: TrainingData, settings: SsrSettings, context: Context, keeper: Keeper | None = None
+    data: TrainingData, start: PixelWay, settings: SsrSettings, context: Context, keeper: Keeper | None = None
 ) -> tuple[Way, Training]:
     """Train a network on the training part; one that diverges stays as it was at its best.
+
+    Args:
+        data: the training data.
+        start: what the network begins with, if it is not the published one.
+        settings: the settings.
+        context: device, seed, progress, messages and the wish to stop.
+        keeper: lets an interrupted training go on.
 
     Raises:
         Cancelled: the user asked to stop.
@@ -69,7 +77,7 @@ def fit_network(
     published = settings.preset == "paper"
     if published and context.device.type == "cpu":
         context.on_warning("The network as published is large: its training takes hours without a GPU.")
-    network = (make_paper_network if published else make_network)(data, context)
+    network = make_paper_network(data, context) if published else make_network(data, start, context)
     recipe = RECIPE if settings.steps is None else replace(RECIPE, steps=settings.steps)
     try:
         progress = train_network(network, data, recipe, context, keeper)

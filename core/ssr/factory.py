@@ -6,10 +6,10 @@ from __future__ import annotations
 import torch
 
 from ..engine.method import Context
-from .baselines import fit_clustered_ridge
 from .pairs import TrainingData, lesson
-from .start import ClusteredStart
-from .unfolding import ROBUST_STAGES, PaperNet, RobustNet
+from .pixel_way import PixelWay
+from .start import PixelStart
+from .unfolding import PaperNet, RobustNet
 
 COORDINATES = 10
 MOST_PIXELS = 20_000
@@ -63,31 +63,16 @@ def make_seeing_basis(pixels: torch.Tensor, response: torch.Tensor, most: int = 
     return torch.linalg.qr(both)[0].float().contiguous()
 
 
-def make_network(data: TrainingData, context: Context) -> RobustNet:
-    """The network that is tied to what is known, at its start: a clustered ridge, made consistent with the MSI."""
+def make_network(data: TrainingData, start: PixelWay, context: Context) -> RobustNet:
+    """The network that is tied to what is known, at its start: a map of pixels, made consistent with the MSI."""
     torch.manual_seed(context.seed)
-    generator = context.generator()
-    pixels = lesson(data, MOST_PIXELS, generator)
-    basis, unit = make_seeing_basis(pixels.hsi, data.response), find_unit(pixels.hsi)
-    target = basis.mT @ pixels.hsi / unit
-    found = fit_clustered_ridge(pixels.msi / unit, target, pixels.folds, generator)
-    network = bare_network(basis, data.response, data.low, data.high, unit=unit)
-    network.add_module("start", ClusteredStart.of(found, find_limits(target)))
-    network.standardise(unit * target.mean(dim=1), unit * target.std(dim=1).clamp_min(LEAST_SPREAD))
+    pixels = lesson(data, MOST_PIXELS, context.generator()).hsi
+    basis, unit = make_seeing_basis(pixels, data.response), find_unit(pixels)
+    first = PixelStart.of(start, basis)
+    network = RobustNet(basis, data.response, data.low, data.high, first, unit=unit)
+    usual = basis.mT @ pixels
+    network.standardise(usual.mean(dim=1), usual.std(dim=1).clamp_min(LEAST_SPREAD * unit))
     return network.to(context.device)
-
-
-def bare_network(
-    basis: torch.Tensor,
-    response: torch.Tensor,
-    low: torch.Tensor,
-    high: torch.Tensor,
-    stages: int = ROBUST_STAGES,
-    unit: float = 1.0,
-) -> RobustNet:
-    """A network that starts with nothing; arguments as those of :class:`~.unfolding.RobustNet`."""
-    nothing = torch.zeros(basis.shape[1], len(response)), torch.zeros(basis.shape[1])
-    return RobustNet(basis, response, low, high, *nothing, stages=stages, unit=unit)
 
 
 def find_limits(coordinates: torch.Tensor) -> torch.Tensor:

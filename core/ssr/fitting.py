@@ -45,11 +45,12 @@ def fit(data: TrainingData, settings: SsrSettings, context: Context, keeper: Kee
     peak = find_peak(data.held)
     networks = settings.preset in ("auto", *NETWORKS)
     first, training = _part_of(context, 0.0, SIMPLE_SHARE if networks else 1.0), Training()
-    fitted = fit_simple(data, first, settings.preset)
+    simple = fit_simple(data, first, settings.preset)
+    entries = [Entry(way, judge(way, data.held, peak, seconds)) for way, seconds in simple]
     if networks:
-        network, training = fit_network(data, settings, _part_of(context, SIMPLE_SHARE, 1.0), keeper)
-        fitted.append((network, training.seconds))
-    entries = [Entry(way, judge(way, data.held, peak, seconds)) for way, seconds in fitted]
+        start = max(zip(simple, entries), key=lambda pair: pair[1].score.psnr)[0][0]
+        network, training = fit_network(data, start, settings, _part_of(context, SIMPLE_SHARE, 1.0), keeper)
+        entries.append(Entry(network, judge(network, data.held, peak, training.seconds)))
     chosen = choose(entries, settings.preset)
     pixels = lesson(data, MOST_PIXELS, context.generator())
     expected = expect(pixels, data.response, data.noise, context.generator())

@@ -1,53 +1,42 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What an unfolded network begins with: the spectra of a clustered ridge, so that training only has to add to them."""
+"""What an unfolded network begins with: the best map of single pixels, so that training only has to add to it."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import nn
 
-from ..fusion.ridge import Features
-from .baselines import ClusteredRidge, Ridge
-
-_NAMES = ("low", "high", "common", "scale", "centres", "local", "limits")
+from .pixel_way import PixelWay, restore_pixel_way
 
 
-class ClusteredStart(nn.Module):
+class PixelStart(nn.Module):
     """X_0 of Y, pixel by pixel; not trained further.
 
     Args:
-        tensors: as :meth:`of` makes them and ``state_dict`` gives them, by name.
+        header: of a :class:`PixelWay`.
+        tensors: of the same, by name; its basis leads to the network's coordinates instead of bands.
+
+    Attributes:
+        header: as given.
     """
 
-    def __init__(self, tensors: dict[str, torch.Tensor]) -> None:
+    def __init__(self, header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> None:
         super().__init__()
-        for name in _NAMES:
-            self.register_buffer(name, tensors[name].clone())
+        self.header = dict(header)
+        for name, values in tensors.items():
+            self.register_buffer(name, values.clone())
 
     @classmethod
-    def of(cls, found: ClusteredRidge, limits: torch.Tensor) -> ClusteredStart:
-        """Make one of a fitted map and the least and largest value of each coordinate [2, d]."""
-        common = found.common
-        return cls(
-            {
-                "low": common.features.low,
-                "high": common.features.high,
-                "common": common.weights,
-                "scale": found.scale,
-                "centres": found.centres,
-                "local": found.weights,
-                "limits": limits,
-            }
-        )
+    def of(cls, way: PixelWay, basis: torch.Tensor) -> PixelStart:
+        """Make one of a fitted way, for a network with the basis E [C, d]."""
+        return cls(way.header(), {**way.tensors(), "basis": basis.mT @ way.basis})
 
     @torch.no_grad()
     def forward(self, msi: torch.Tensor) -> torch.Tensor:
         """Coordinates [batch, d, rows, columns] of an MSI [batch, c, rows, columns]."""
-        tensors = dict(self.named_buffers())
-        degree = 1 if tensors["common"].shape[1] == 1 + msi.shape[1] else 2
-        common = Ridge(Features(tensors["low"], tensors["high"], degree), tensors["common"], 0.0)
-        found = ClusteredRidge(common, tensors["scale"], tensors["centres"], tensors["local"])
-        planes = found.predict(msi.transpose(0, 1).flatten(1))
-        least, most = tensors["limits"][..., None]
-        planes = torch.minimum(torch.maximum(planes, least), most)
-        return planes.reshape(-1, len(msi), *msi.shape[2:]).transpose(0, 1)
+        way = restore_pixel_way(self.header, dict(self.named_buffers()))
+        found = way.basis @ way.coordinates(msi.transpose(0, 1).flatten(2)).flatten(1)
+        return found.reshape(-1, len(msi), *msi.shape[2:]).transpose(0, 1)

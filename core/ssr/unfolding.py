@@ -59,7 +59,6 @@ class Unfolding(nn.Module):
     """What both networks share; see the module.
 
     Args:
-        msi_bands: c.
         channels: d, coordinates of a spectrum.
         stages: K.
         window: of the attention; None for the whole image.
@@ -74,10 +73,9 @@ class Unfolding(nn.Module):
     response: torch.Tensor
     unit: torch.Tensor
 
-    def __init__(self, msi_bands: int, channels: int, stages: int, window: int | None, unit: float) -> None:
+    def __init__(self, channels: int, stages: int, window: int | None, unit: float) -> None:
         super().__init__()
         self.register_buffer("unit", torch.tensor(float(unit)))
-        self.start = nn.Conv2d(msi_bands, channels, 1)
         self.stages: Sequence[_Stage] = nn.ModuleList(  # type: ignore[assignment]
             _Stage(channels, window) for _ in range(stages)
         )
@@ -112,8 +110,7 @@ class Unfolding(nn.Module):
 
     def begin(self, msi: torch.Tensor) -> torch.Tensor:
         """X_0 [batch, d, rows, columns] of Y."""
-        started: torch.Tensor = self.start(msi / self.unit)
-        return started * self.unit
+        raise NotImplementedError
 
     def update_image(self, k: int, x: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
         """X_k+1 of X_k, both [batch, d, rows, columns], with R [batch or 1, c, C]."""
@@ -169,10 +166,16 @@ class PaperNet(Unfolding):
     """
 
     def __init__(self, hsi_bands: int, msi_bands: int, stages: int = PAPER_STAGES, unit: float = 1.0) -> None:
-        super().__init__(msi_bands, hsi_bands, stages, None, unit)
+        super().__init__(hsi_bands, stages, None, unit)
+        self.start = nn.Conv2d(msi_bands, hsi_bands, 1)
         first = torch.rand(msi_bands, hsi_bands)
         self.response = nn.Parameter(first / first.sum(dim=1, keepdim=True))
         self.p_nets = nn.ModuleList(PNet(hsi_bands) for _ in range(stages))
+
+    def begin(self, msi: torch.Tensor) -> torch.Tensor:
+        """See the base class; a regression that is learned."""
+        started: torch.Tensor = self.start(msi / self.unit)
+        return started * self.unit
 
     def propose(self, k: int, response: torch.Tensor) -> torch.Tensor:
         """See the base class."""
@@ -185,14 +188,13 @@ class PaperNet(Unfolding):
 
 
 class RobustNet(Unfolding):
-    """The network that is tied to what is known; before training it is the linear start, made consistent.
+    """The network that is tied to what is known; before training it is what it starts with, made consistent.
 
     Args:
         basis: E, orthonormal columns, [C, d].
         response: R_0, gains included, [c, C].
         low, high: between which R stays, [c, C].
-        start: X_0 = start Y + offset, [d, c], a regression of coordinates on the MSI.
-        offset: [d].
+        start: gives X_0 [batch, d, rows, columns] for Y [batch, c, rows, columns].
         stages: K.
         unit: see :class:`Unfolding`.
     """
@@ -209,19 +211,16 @@ class RobustNet(Unfolding):
         response: torch.Tensor,
         low: torch.Tensor,
         high: torch.Tensor,
-        start: torch.Tensor,
-        offset: torch.Tensor,
+        start: nn.Module,
         stages: int = ROBUST_STAGES,
         unit: float = 1.0,
     ) -> None:
-        super().__init__(len(response), basis.shape[1], stages, WINDOW, unit)
+        super().__init__(basis.shape[1], stages, WINDOW, unit)
+        self.start = start
         for name, values in (("basis", basis), ("response", response), ("low", low), ("high", high)):
             self.register_buffer(name, values.clone())
         self.register_buffer("centre", torch.zeros(basis.shape[1]))
         self.register_buffer("spread", torch.full((basis.shape[1],), float(unit)))
-        with torch.no_grad():
-            self.start.weight.copy_(start[..., None, None])
-            self.start.bias.copy_(offset / unit)  # type: ignore[union-attr]
         for stage in self.stages:
             stage.z_net.start_neutral()
 
@@ -229,6 +228,11 @@ class RobustNet(Unfolding):
     def reach(self) -> int:
         """How many pixels away a pixel still has a say when the response is given: what tiles must overlap by."""
         return sum(stage.z_net.reach or 0 for stage in self.stages)
+
+    def begin(self, msi: torch.Tensor) -> torch.Tensor:
+        """See the base class."""
+        started: torch.Tensor = self.start(msi)
+        return started
 
     def update_image(self, k: int, x: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
         """See the base class; the last stage explains the MSI exactly."""

@@ -16,7 +16,9 @@ def network():
     basis = torch.linalg.qr(torch.randn(20, 5, generator=generator)).Q
     r = torch.rand(3, 20, generator=generator)
     r = r / r.sum(dim=1, keepdim=True)
-    network = RobustNet(basis, r, r * 0.8, r * 1.2, torch.linalg.pinv(r @ basis), torch.zeros(5), stages=3)
+    start = torch.nn.Conv2d(3, 5, 1)
+    start.weight.data[:] = torch.linalg.pinv(r @ basis)[..., None, None]
+    network = RobustNet(basis, r, r * 0.8, r * 1.2, start, stages=3)
     for parameter in network.parameters():
         parameter.data += 0.03 * torch.randn(parameter.shape, generator=generator)
     return network.eval()

@@ -9,6 +9,7 @@ import torch
 from hyperres.core.bands import BandTable
 from hyperres.core.engine.model_file import load_model, save_model
 from hyperres.core.errors import BandsError, InputError
+from hyperres.core.ssr.contest import fit_simple
 from hyperres.core.ssr.factory import make_network
 from hyperres.core.ssr.method import SpectralSuperResolution
 from hyperres.core.ssr.model import SPECTRA, UNCERTAINTY
@@ -27,7 +28,7 @@ def fitted(data, context, preset="ridge"):
 
 def with_network(model, data, context):
     """The same model with an untrained network in place of its map."""
-    return model._with(way=NetworkWay(make_network(data, context)))
+    return model._with(way=NetworkWay(make_network(data, fit_simple(data, context, "ridge")[0][0], context)))
 
 
 def test_spectra_that_the_msi_determines_come_back(ground, context):

@@ -8,6 +8,7 @@ import torch
 
 from hyperres.core.bands import BandTable
 from hyperres.core.engine.method import Context
+from hyperres.core.ssr.contest import fit_simple
 from hyperres.core.ssr.factory import make_network
 from hyperres.core.ssr.pairs import TrainingData, TrainingPart
 from hyperres.core.ssr.training import RECIPE, Patches, root_mean_square, train_network
@@ -40,6 +41,11 @@ def data():
     )
 
 
+def untrained(data):
+    context = Context(CPU, 3)
+    return make_network(data, fit_simple(data, context, "ridge")[0][0], context)
+
+
 def test_patches_are_pairs_and_invalid_pixels_tell_nothing_new(data):
     holed = data.train[0].valid.clone()
     holed[5:20, 5:30] = False
@@ -54,7 +60,7 @@ def test_patches_are_pairs_and_invalid_pixels_tell_nothing_new(data):
 
 
 def test_ground_that_was_never_seen_is_told_better_after_training(data):
-    network = make_network(data, Context(CPU, 3))
+    network = untrained(data)
     before = root_mean_square(network.eval(), data.held)
     recipe = replace(RECIPE, steps=100, images=8, judge_every=25, average=20)
     progress = train_network(network, data, recipe, Context(CPU, 3))
@@ -67,7 +73,7 @@ def test_ground_that_was_never_seen_is_told_better_after_training(data):
 def test_the_same_seed_trains_the_same_network(data):
     made = []
     for _ in range(2):
-        network = make_network(data, Context(CPU, 3))
+        network = untrained(data)
         train_network(network, data, replace(RECIPE, steps=6, images=2, judge_every=3), Context(CPU, 3))
         made.append(network.state_dict())
     assert all(torch.equal(values, made[1][name]) for name, values in made[0].items())

@@ -21,9 +21,15 @@ def pair(hsi_bands, msi_bands, dimensions, side=12, batch=1, seed=0):
     return basis, x, r, torch.einsum("kc,bcij->bkij", r, x)
 
 
+def linear_start(weights, offset=0.0):
+    """X_0 = weights Y + offset."""
+    start = torch.nn.Conv2d(weights.shape[1], len(weights), 1)
+    start.weight.data[:], start.bias.data[:] = weights[..., None, None], offset
+    return start
+
+
 def robust(basis, r, spread=0.2, stages=3):
-    start = torch.linalg.pinv(r @ basis)
-    return RobustNet(basis, r, r * (1 - spread), r * (1 + spread), start, torch.zeros(basis.shape[1]), stages)
+    return RobustNet(basis, r, r * (1 - spread), r * (1 + spread), linear_start(torch.linalg.pinv(r @ basis)), stages)
 
 
 @pytest.mark.parametrize(("hsi_bands", "msi_bands"), SIZES)
@@ -130,8 +136,7 @@ def test_digital_numbers_give_what_reflectance_gives():
     made = []
     for unit in (1.0, largest):
         torch.manual_seed(1)
-        offset = torch.full((5,), 0.1 * unit, dtype=torch.float64)
-        network = RobustNet(basis, r, r * 0.9, r * 1.1, start, offset, unit=unit).double().eval()
+        network = RobustNet(basis, r, r * 0.9, r * 1.1, linear_start(start, 0.1 * unit), unit=unit).double().eval()
         for parameter in network.stages.parameters():
             parameter.data += 0.02 * torch.randn_like(parameter)
         found = network(unit * y)
