@@ -81,9 +81,9 @@ class SpectralRun(LearningRun):
         given = self.given_model(method)
         if given is not None:
             image = self.read_msi(settings, strict=False)
-            model = method.check_model(given, image.header.table.subset(image.bands_used))
             path = Path(self.job.inputs["model"])
             self.reporter.message(f"The trained model {path.name} is used.")
+            model = method.check_model(given, image.header.table.subset(image.bands_used), self.sampling())
             if is_shipped(path):
                 self.reporter.warning(CAUTION)
             self._start(method, settings, model.table, image)
@@ -95,7 +95,7 @@ class SpectralRun(LearningRun):
         model = self.learnt(method, settings, materials)
         used = materials.msi.header.table.subset(materials.msi.bands_used)
         if used.wavelength_nm is not None:  # otherwise it was learnt from this very image, band by band
-            model = method.check_model(model, used)
+            model = model.matched(used)
         return materials.msi, model, {f"hsi{i + 1}": image for i, image in enumerate(materials.images)}
 
     def _start(

@@ -84,6 +84,8 @@ class SsrEvidence:
         examples: some spectra of the validation part.
         training: of the network.
         notes: sentences for the report.
+        change_db: by how many decibels the PSNR is expected to change since the model was changed to another camera
+            than the one of the validation part; None where it was not.
     """
 
     mode: str
@@ -108,6 +110,7 @@ class SsrEvidence:
     examples: tuple[Example, ...]
     training: Training = Training()
     notes: tuple[str, ...] = ()
+    change_db: float | None = None
 
     @classmethod
     def from_mapping(cls, record: Mapping[str, Any]) -> SsrEvidence:

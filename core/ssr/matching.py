@@ -8,6 +8,10 @@ from ..errors import BandsError
 from ..sensors.match import match_wavelengths, only_count, words_of
 
 USUAL_WIDTH_NM = 30.0
+SAME_NM, SAME_SHARE = 5.0, 0.1
+"""How far the centres of the same band may lie apart: in nm, or as a share of its width if that is more."""
+SAME_WIDTH = 1.5
+"""How many times wider one of them may be."""
 
 
 def find_bands(model: BandTable, image: BandTable) -> tuple[int, ...]:
@@ -22,8 +26,9 @@ def find_bands(model: BandTable, image: BandTable) -> tuple[int, ...]:
     """
     if len(image) < len(model):
         raise BandsError(
-            f"The model needs {len(model)} multispectral bands ({_listed(model)}) but the image has {len(image)}: "
-            "choose an image of the same camera, or fit a model for these bands."
+            f"The model needs {len(model)} multispectral bands ({listed(model)}) but the image has {len(image)}: "
+            "choose the image's camera under 'Sensor' so that the model can be changed to it, or fit a model for these "
+            "bands."
         )
     if model.wavelength_nm is not None and image.wavelength_nm is not None:
         return _by_wavelength(model, image)
@@ -38,8 +43,24 @@ def find_bands(model: BandTable, image: BandTable) -> tuple[int, ...]:
             "another: fit it anew with the camera chosen under 'Sensor', and choose it here as well."
         )
     raise BandsError(
-        f"Nothing tells which band of the image is which: the model needs {_listed(model)}. Choose the camera under "
+        f"Nothing tells which band of the image is which: the model needs {listed(model)}. Choose the camera under "
         "'Sensor' or add wavelengths to the image."
+    )
+
+
+def is_same_camera(model: BandTable, image: BandTable) -> bool:
+    """Whether an image has the bands that a model was fitted for, as far as can be told; arguments as above."""
+    try:
+        found = find_bands(model, image)
+    except BandsError:
+        return False
+    if model.wavelength_nm is None or image.wavelength_nm is None or image.fwhm_nm is None:
+        return True
+    ours = zip(model.wavelength_nm, model.fwhm_nm or (None,) * len(model))
+    return all(
+        abs(nm - image.wavelength_nm[i]) <= max(SAME_NM, SAME_SHARE * image.fwhm_nm[i])
+        and (width is None or max(width / image.fwhm_nm[i], image.fwhm_nm[i] / width) <= SAME_WIDTH)
+        for (nm, width), i in zip(ours, found)
     )
 
 
@@ -50,13 +71,14 @@ def _by_wavelength(model: BandTable, image: BandTable) -> tuple[int, ...]:
     if worst is not None:
         raise BandsError(
             f"The image has no band near {model.wavelength_nm[worst]:.0f} nm, which the model needs as "
-            f"{model.names[worst]!r}: choose an image of the same camera, correct its wavelengths, or fit a model for "
-            "these bands."
+            f"{model.names[worst]!r}: choose the image's camera under 'Sensor' so that the model can be changed to it, "
+            "correct its wavelengths, or fit a model for these bands."
         )
     return found
 
 
-def _listed(table: BandTable) -> str:
+def listed(table: BandTable) -> str:
+    """Bands in words: their wavelengths where known, else their names."""
     if table.wavelength_nm is None:
         return ", ".join(table.names)
     return ", ".join(f"{nm:.0f} nm" for nm in table.wavelength_nm)

@@ -11,6 +11,7 @@ import torch
 from ..bands import BandTable
 from ..engine.method import Context, OutputSpec
 from ..learning import Keeper
+from .camera_change import fit_for_image
 from .check import check_spectral_source
 from .fitting import fit
 from .model import SsrModel, output_specs
@@ -54,13 +55,13 @@ class SpectralSuperResolution:
         """Rebuild a saved model."""
         return SsrModel.restore(header, tensors, table)
 
-    def check_model(self, model: SsrModel, msi: BandTable) -> SsrModel:
-        """The model with its bands found in an image, whatever their order.
+    def check_model(self, model: SsrModel, msi: BandTable, context: Context) -> SsrModel:
+        """The model with its bands found in an image, whatever their order; changed to another camera where need be.
 
         Raises:
-            BandsError: a band that it needs is missing, or nothing tells which is which.
+            InputError: a band that it needs is missing, nothing tells which is which, or too little is shown.
         """
-        return model.matched(msi)
+        return fit_for_image(model, msi, context)
 
     def expected_outputs(self, written: BandTable) -> Mapping[str, OutputSpec]:
         """The rasters of a run, so that the space for them can be checked before."""

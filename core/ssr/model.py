@@ -11,13 +11,14 @@ import torch
 
 from ..bands import BandTable
 from ..engine.method import OutputSpec
+from .changed_way import below, restore_way
 from .deviation import Deviations
 from .evidence import SsrEvidence
 from .kept import KeptSpectra
 from .matching import find_bands
 from .scene import SceneTile, scene_responses
 from .settings import SsrSettings
-from .ways import NetworkWay, Way, restore_way
+from .ways import NetworkWay, Way
 
 SPECTRA, UNCERTAINTY = "spectra", "uncertainty"
 ROLES = (SPECTRA, UNCERTAINTY)
@@ -234,12 +235,12 @@ class SsrModel:
         return cls(
             table,
             BandTable(**bands),
-            restore_way(header["way"], _below("way", tensors)),
-            Deviations(**_below("deviations", tensors)),
+            restore_way(header["way"], below("way", tensors)),
+            Deviations(**below("deviations", tensors)),
             tensors["radiometry"],
             SsrSettings.from_mapping(header["settings"]),
             SsrEvidence.from_mapping(header["evidence"]),
-            KeptSpectra(**_below("kept", tensors)),
+            KeptSpectra(**below("kept", tensors)),
         )
 
     def _scaled(self, msi: torch.Tensor, valid: torch.Tensor) -> torch.Tensor:
@@ -262,8 +263,3 @@ class SsrModel:
             "written": self.written,
         }
         return SsrModel(self.table, self.msi_table, **{**parts, **changes})
-
-
-def _below(title: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The tensors of one part."""
-    return {name[len(title) + 1 :]: value for name, value in tensors.items() if name.startswith(f"{title}.")}
