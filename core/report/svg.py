@@ -17,18 +17,25 @@ WIDE = (880.0, 360.0)
 HALF = (430.0, 270.0)
 _DASHES = ("", "7 4", "2 3", "10 3 2 3")
 _MOST_POINTS = 700
+_DOT = 3.5
+_LETTER, _BESIDE_LABELS = 7.2, 30.0
+"""Width of a digit, and room for the title beside the labels."""
 _DARK = ".t{fill:#c8cfd6}.g{stroke:#30363d}.a{stroke:#6b747d}.m{stroke:#aab3bc}.s{fill:#3a424b;fill-opacity:.55}"
 
 
 @dataclass(frozen=True)
 class Line:
-    """One named line; it breaks where y is NaN. Between ``low`` and ``high``, if given, lies a band around it."""
+    """One named line; it breaks where y is NaN. Between ``low`` and ``high``, if given, lies a band around it.
+
+    ``dots`` draws the points alone, where nothing is known between them.
+    """
 
     name: str
     x: Sequence[float]
     y: Sequence[float]
     low: Sequence[float] = ()
     high: Sequence[float] = ()
+    dots: bool = False
 
 
 def line_plot(
@@ -38,6 +45,7 @@ def line_plot(
     shaded: Sequence[tuple[float, float]] = (),
     shaded_name: str = "",
     size: tuple[float, float] = WIDE,
+    from_zero: bool = True,
 ) -> str:
     """Draw named lines over a common axis, with a legend.
 
@@ -48,15 +56,18 @@ def line_plot(
         shaded: ranges along x to grey out.
         shaded_name: what the grey means, for the legend.
         size: width and height of the picture without its legend.
+        from_zero: whether the axis along the side shows 0 however far away that is.
     """
     x = fitted_axis([v for one in lines for v in one.x] + [v for pair in shaded for v in pair], x_title, 10, snap=False)
-    y = fitted_axis([0.0, *(v for one in lines for part in (one.y, one.low, one.high) for v in part)], y_title)
-    frame = Frame(62, 12, size[0] - 80, size[1] - 64, x, y)
+    values = [v for one in lines for part in (one.y, one.low, one.high) for v in part]
+    y = fitted_axis([0.0, *values] if from_zero else values, y_title)
+    left = max(62.0, _BESIDE_LABELS + _LETTER * max(map(len, y.labels()), default=0))
+    frame = Frame(left, 12, size[0] - left - 18, size[1] - 64, x, y)
     parts = [_shade(frame, low, high) for low, high in shaded]
     parts += frame.draw()
     parts += [element for i, one in enumerate(lines) for element in _band(frame, one, i)]
     parts += [element for i, one in enumerate(lines) for element in _curve(frame, one, i)]
-    entries = [(one.name, _sample(i)) for i, one in enumerate(lines)]
+    entries = [(one.name, _sample(i, one.dots)) for i, one in enumerate(lines)]
     if shaded and shaded_name:
         entries.append((shaded_name, '<rect class="s" width="24" height="11" y="-10" fill="#e4e7eb"/>'))
     legend, height = _legend(entries, frame.left, size[1], frame.width)
@@ -172,7 +183,9 @@ def _stroke(index: int) -> str:
     return f'{look} stroke-dasharray="{dash}"' if dash else look
 
 
-def _sample(index: int) -> str:
+def _sample(index: int, dots: bool) -> str:
+    if dots:
+        return _dot(12, -4, _DOT, categorical(index))
     return f'<line x1="0" y1="-4" x2="24" y2="-4" {_stroke(index)}/>'
 
 
@@ -204,8 +217,8 @@ def _curve(frame: Frame, one: Line, index: int) -> list[str]:
             runs.append([])
     parts = []
     for run in runs:
-        if len(run) == 1:
-            parts.append(_dot(*run[0], 2.5, categorical(index)))
+        if len(run) == 1 or one.dots:
+            parts += [_dot(*point, _DOT if one.dots else 2.5, categorical(index)) for point in run]
         elif run:
             path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in run)
             parts.append(f'<path d="{path}" fill="none" {_stroke(index)}/>')

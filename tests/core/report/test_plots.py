@@ -49,6 +49,26 @@ def test_lines_break_at_gaps_and_lonely_points_become_dots():
     assert len(list(parse(picture).iter("{http://www.w3.org/2000/svg}circle"))) == 2
 
 
+def test_points_can_be_drawn_without_a_line():
+    picture = svg.line_plot([svg.Line("a", range(4), [1, 2, NAN, 3], dots=True)], "x", "y")
+    assert paths(picture) == []
+    assert len(list(parse(picture).iter("{http://www.w3.org/2000/svg}circle"))) == 3 + 1  # and one in the legend
+
+
+def test_small_changes_can_be_seen_where_zero_is_far():
+    line = svg.Line("a", [0, 1], [0.98, 1.0])
+    assert "0" in texts(svg.line_plot([line], "x", "y"))
+    heights = [float(y) for y in re.findall(r" ([\d.]+)", paths(svg.line_plot([line], "x", "y", from_zero=False))[0])]
+    assert heights[0] - heights[1] > 0.5 * svg.WIDE[1]
+
+
+@pytest.mark.parametrize("largest", [0.9, 0.0125, 1.25e-5, 1234.5])
+def test_labels_leave_room_for_the_title(largest):
+    picture = svg.line_plot([svg.Line("a", [0, 1], [0, largest])], "x", "a title")
+    labels = [e for e in parse(picture).iter("{http://www.w3.org/2000/svg}text") if e.get("text-anchor") == "end"]
+    assert min(float(e.get("x")) - 7.0 * len(e.text) for e in labels) > 18
+
+
 def test_higher_numbers_stand_higher():
     picture = svg.line_plot([svg.Line("a", [0, 1, 2], [0.1, 0.5, 0.2])], "x", "y")
     points = [tuple(map(float, pair)) for pair in re.findall(r"([\d.]+) ([\d.]+)", paths(picture)[0])]
