@@ -181,7 +181,7 @@ def ground(scene: str, sensor_id: str, data: Path) -> Case:
     cube, nm = _load_ground(scene, data)
     hsi, table = torch.from_numpy(cube), _table(nm)
     sensor = load_sensor(sensor_id)
-    bands = [band for band in range(len(sensor.bands)) if covered_bands(sensor, [band], table)[0]]
+    bands, _ = covered_bands(sensor, range(len(sensor.bands)), table)
     response = torch.from_numpy(srf_of_sensor(sensor, bands, table)[0].matrix)
     msi = _seen(hsi, response)
     power = msi.square().mean(dim=(1, 2), keepdim=True).sqrt()
@@ -223,7 +223,7 @@ def _read(path: Path) -> tuple[np.ndarray, tuple[float, ...]]:
     header = read_header(str(path))
     with rasterio.open(path) as file:
         used = [band for band in choose_bands(header.table).used if (file.read(band + 1) != header.nodata[band]).any()]
-    with CubeReader(header, tuple(used), REFLECTANCE) as reader:
+    with CubeReader(header, tuple(used), 1.0 if header.scale[0] != 1 else REFLECTANCE) as reader:
         cube, valid = reader.read(Window(0, 0, header.grid.height, header.grid.width))
         nm = header.table.wavelength_nm or ()
         return np.where(valid, cube, 0.0).astype(np.float32), tuple(nm[band] for band in used)

@@ -79,10 +79,16 @@ def fit_for_image(model: SsrModel, image: BandTable, context: Context) -> SsrMod
         InputError: a band that the model needs is missing, and the model cannot be changed or the image's camera shows
             too little.
     """
-    known = None not in (image.wavelength_nm, image.fwhm_nm, model.table.wavelength_nm)
-    if is_same_camera(model.msi_table, image) or not known:
+    if is_same_camera(model.msi_table, image):
         return model.matched(image)
-    return change_camera(model, image, context)
+    if None not in (image.wavelength_nm, image.fwhm_nm, model.table.wavelength_nm):
+        return change_camera(model, image, context)
+    matched = model.matched(image)
+    context.on_warning(
+        f"The image's bands ({listed(image)}) lie beside those of the model ({listed(model.msi_table)}) but are taken "
+        "for them, because their widths are not known: choose the image's camera under 'Sensor'."
+    )
+    return matched
 
 
 def change_camera(model: SsrModel, image: BandTable, context: Context) -> SsrModel:
@@ -192,7 +198,8 @@ def _learn(model: SsrModel, camera: OtherCamera, context: Context) -> ChangedWay
     gain, offset = translate(spectra.hsi, trained, camera.law.nominal, camera.law.noise(spectra.hsi))
     target = way.basis.mT @ pixels.hsi
     fitted = fit_clustered_ridge(pixels.msi, target, pixels.folds, context.generator())
-    fresh = PixelWay("clustered", fitted, way.basis, find_limits(target))
+    # a copy of the basis, for files hold no tensor twice
+    fresh = PixelWay("clustered", fitted, way.basis.clone(), find_limits(target))
     return ChangedWay(way, Translation(gain, offset, torch.stack([least - margin, most + margin])), fresh)
 
 

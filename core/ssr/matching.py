@@ -51,17 +51,17 @@ def find_bands(model: BandTable, image: BandTable) -> tuple[int, ...]:
 def is_same_camera(model: BandTable, image: BandTable) -> bool:
     """Whether an image has the bands that a model was fitted for, as far as can be told; arguments as above."""
     try:
-        found = find_bands(model, image)
+        seen = image.subset(find_bands(model, image))
     except BandsError:
         return False
-    if model.wavelength_nm is None or image.wavelength_nm is None or image.fwhm_nm is None:
+    if model.wavelength_nm is None or seen.wavelength_nm is None:
         return True
-    ours = zip(model.wavelength_nm, model.fwhm_nm or (None,) * len(model))
-    return all(
-        abs(nm - image.wavelength_nm[i]) <= max(SAME_NM, SAME_SHARE * image.fwhm_nm[i])
-        and (width is None or max(width / image.fwhm_nm[i], image.fwhm_nm[i] / width) <= SAME_WIDTH)
-        for (nm, width), i in zip(ours, found)
-    )
+    widths = seen.fwhm_nm or model.fwhm_nm or (USUAL_WIDTH_NM,) * len(model)
+    apart = [abs(a - b) for a, b in zip(model.wavelength_nm, seen.wavelength_nm)]
+    if any(nm > max(SAME_NM, SAME_SHARE * width) for nm, width in zip(apart, widths)):
+        return False
+    pairs = [(max(a, 1.0), max(b, 1.0)) for a, b in zip(model.fwhm_nm or widths, widths)]
+    return all(max(a / b, b / a) <= SAME_WIDTH for a, b in pairs)
 
 
 def _by_wavelength(model: BandTable, image: BandTable) -> tuple[int, ...]:

@@ -55,7 +55,7 @@ def make_ground(materials=4, noise=0.0, side=48, seed=0):
     return SimpleNamespace(data=data, part=part, response=response, spectra=spectra)
 
 
-@pytest.fixture()
+@pytest.fixture(scope="session")
 def ground():
     return make_ground
 

@@ -89,7 +89,7 @@ def test_bands_are_found_by_wavelength_whatever_their_order(ground, context):
     model, new = fitted(scene.data, context), scene.part(9, 9)
     order = [2, 0, 3, 1]
     mixed = scene.data.msi_table.subset(order)
-    found = METHOD.check_model(model, mixed).apply(new.msi[order], new.valid)
+    found = METHOD.check_model(model, mixed, context).apply(new.msi[order], new.valid)
     assert torch.equal(found[SPECTRA], model.apply(new.msi, new.valid)[SPECTRA])
 
 
