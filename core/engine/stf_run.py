@@ -101,7 +101,7 @@ class StfRun(Runner):
         names = Path(hsi.header.path).name, Path(msi.header.path).name
 
         def report(path: Path) -> None:
-            self.write_report(path, f"Spectral function from {names[0]} to {names[1]}", sections(found, record))
+            self.write_report(path, f"Spectral response of {names[1]}, from {names[0]}", sections(found, record))
 
         files = {
             "report": report,

@@ -17,6 +17,8 @@ from .stf_method import StfFindings
 FEW_WAYS = 3.0
 """Effective rank below which curves are mostly smoothness."""
 ENLARGED_PX = 240
+LEAST_SHIFT = 0.005
+"""Pixels of the MSI by which a shift is worth telling."""
 VISIBLE = 0.02
 """Share of the largest weight from which a weight is drawn."""
 MOST_BANDS_DRAWN = 3
@@ -171,7 +173,8 @@ def _classes(found: StfFindings) -> Section:
         f"classes), and by {100 * LEAST_BETTER:.0f} % at least. Otherwise the class is not distinguishable, and its "
         "curve is no evidence of anything.",
         "A class that is distinguishable need not differ by its spectra: anything that goes with its place, such as "
-        "haze, slope or viewing angle, has the same effect.",
+        "haze, slope or viewing angle, has the same effect. So has noise of the hyperspectral image, which weighs more "
+        "in classes of little contrast: an error smaller by a few per cent says little.",
         *found.left_out,
     ]
     table = Table(("Class", "Pixels", "Effective rank", "Error smaller by", "By chance", "p", "Verdict"), rows)
@@ -211,4 +214,5 @@ def _settings(found: StfFindings) -> tuple[tuple[str, str], ...]:
     rows, cols = found.shift
     moved = f"{rows:+.2f} rows and {cols:+.2f} columns of the MSI, {found.shift_m:.3g} m; corrected"
     nominal = "none" if found.nominal is None else found.nominal.title
-    return (("Shift of the HSI", moved if found.shift_m else "none found"), ("Sensor shown for comparison", nominal))
+    none = max(abs(rows), abs(cols)) < LEAST_SHIFT
+    return (("Shift of the HSI", "none found" if none else moved), ("Sensor shown for comparison", nominal))

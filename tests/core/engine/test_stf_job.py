@@ -96,6 +96,7 @@ def test_gain_offset_and_response_are_found_and_read_again(tmp_path):
     assert np.mean((ends[:, 2::3] - slack <= true) & (true <= ends[:, 3::3] + slack)) > 0.85
     page = (tmp_path / "report.html").read_text()
     assert "Sentinel-2A" in page and "effective rank" in page and "Where it does not fit" in page
+    assert "Spectral response of msi.tif" in page and "-0.00" not in page
 
 
 def test_classes_on_another_grid_and_crs_are_told_apart_where_they_differ(tmp_path, few_pixels):

@@ -77,6 +77,6 @@ def test_small_classes_are_left_out_in_words_and_the_others_get_curves_with_band
     lone = StfPixels(*(getattr(pixels, n) for n in ("hsi", "msi", "row", "col", "field")), few)
     classes, sentences = estimate_classes(lone, names, tables, CONTEXT)
     assert [(one.name, one.trial) for one in classes] == [("meadow", None)]
-    assert len(sentences) == 1 and "'roof' (40)" in sentences[0]
+    assert len(sentences) == 1 and "Left out is the class 'roof' (40)" in sentences[0]
     assert np.all(classes[0].stf.low <= classes[0].stf.high)
     assert classes[0].pixels == int((few == 1).sum())
