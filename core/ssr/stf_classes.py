@@ -225,13 +225,13 @@ def _usable(pixels: StfPixels, names: Mapping[int, str]) -> tuple[list[int], lis
     left_out = []
     if small:
         left_out.append(
-            f"Left out {_classes_are(small)} {', '.join(small)}: with less than {LEAST_PIXELS:,} hyperspectral pixels valid "
-            "in both images, a curve of their own would be mostly chance."
+            f"Left out {_classes_are(small)} {', '.join(small)}: with less than {LEAST_PIXELS:,} hyperspectral pixels "
+            "valid in both images, a curve of their own would be mostly chance."
         )
     if clumped:
         left_out.append(
-            f"Left out {_classes_are(clumped)} {', '.join(clumped)}, found in fewer than {LEAST_FIELDS} places: too few "
-            "to hold some of them out."
+            f"Left out {_classes_are(clumped)} {', '.join(clumped)}, found in fewer than {LEAST_FIELDS} places: too "
+            "few to hold some of them out."
         )
     return usable, left_out
 
