@@ -20,7 +20,7 @@ from .pairs import Pixels, TrainingData, TrainingPart, lesson
 from .pixel_way import PixelWay
 from .scene import SceneTile, scene_responses
 from .settings import SsrSettings
-from .training import RECIPE, train_network
+from .training import PAPER_RECIPE, RECIPE, train_network
 from .ways import NetworkWay, Way
 
 MOST_PIXELS = 20_000
@@ -78,7 +78,8 @@ def fit_network(
     if published and context.device.type == "cpu":
         context.on_warning("The network as published is large: its training takes hours without a GPU.")
     network = make_paper_network(data, context) if published else make_network(data, start, context)
-    recipe = RECIPE if settings.steps is None else replace(RECIPE, steps=settings.steps)
+    recipe = PAPER_RECIPE if published else RECIPE
+    recipe = recipe if settings.steps is None else replace(recipe, steps=settings.steps, patience=settings.steps)
     try:
         progress = train_network(network, data, recipe, context, keeper)
     except DivergenceError as error:

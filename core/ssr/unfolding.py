@@ -10,11 +10,13 @@ A stage k = 1..K makes, with mu_k and sigma_k learned,
 
 :class:`PaperNet` is the published network: X in bands, R_0 random and learned, P_k = P-Net(R_k-1). :class:`RobustNet`
 starts from a response estimated from true pairs and never leaves its confidence bands (P_k = R_0), works on coordinates
-a of spectra X = E a, so that R changes only in what spectra can tell, and ends consistent with the MSI.
+a of spectra X = E a, so that R changes only in what spectra can tell, and ends as consistent with the MSI as its noise
+and what is known of the response allow (mu almost 0 where they do).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,7 +25,7 @@ from torch import nn
 
 from ..learning import half_is_fast
 from .prior_networks import PNet, ZNet
-from .solvers import make_consistent, mean_grams, solve_r, solve_x
+from .solvers import mean_grams, solve_r, solve_x
 
 PAPER_STAGES, ROBUST_STAGES = 6, 3
 WINDOW = 5
@@ -234,12 +236,10 @@ class RobustNet(Unfolding):
         started: torch.Tensor = self.start(msi)
         return started
 
-    def update_image(self, k: int, x: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
-        """See the base class; the last stage explains the MSI exactly."""
-        if k < len(self.stages) - 1:
-            return super().update_image(k, x, msi, response)
-        proposal, seen = self.guess_image(k, x), self.in_coordinates(response)
-        return make_consistent(proposal.flatten(2), msi.flatten(2), seen).reshape(proposal.shape)
+    def trust_image(self, penalty: float) -> None:
+        """Set mu of all stages: almost 0 explains the MSI exactly, much keeps what the networks make of it."""
+        for stage in self.stages:
+            nn.init.constant_(stage.log_mu, math.log(penalty))
 
     def guess_image(self, k: int, x: torch.Tensor) -> torch.Tensor:
         """See the base class; training convolves in bfloat16 where that is fast, tiles must come out as the whole."""

@@ -11,7 +11,7 @@ from hyperres.core.engine.method import Context
 from hyperres.core.ssr.contest import fit_simple
 from hyperres.core.ssr.factory import make_network
 from hyperres.core.ssr.pairs import TrainingData, TrainingPart
-from hyperres.core.ssr.training import RECIPE, Patches, root_mean_square, train_network
+from hyperres.core.ssr.training import RECIPE, Patches, root_mean_square, settle, train_network
 
 CPU = torch.device("cpu")
 NM = torch.linspace(450, 900, 24)
@@ -77,3 +77,17 @@ def test_the_same_seed_trains_the_same_network(data):
         train_network(network, data, replace(RECIPE, steps=6, images=2, judge_every=3), Context(CPU, 3))
         made.append(network.state_dict())
     assert all(torch.equal(values, made[1][name]) for name, values in made[0].items())
+
+
+def test_an_image_is_trusted_as_far_as_its_noise_allows(data):
+    """Without noise what the start gets wrong is mended; noise as large as that is not taken over."""
+    trusted = []
+    for noise in (0.0, 0.03):
+        parts = [
+            replace(part, msi=part.msi + noise * torch.randn(part.msi.shape)) for part in (*data.train, *data.held)
+        ]
+        noisy = replace(data, train=tuple(parts[:2]), held=tuple(parts[2:]))
+        network = untrained(noisy).eval()
+        settle(network, noisy.held)
+        trusted.append(network.stages[-1].log_mu.exp().item())
+    assert trusted[0] < 0.05 < trusted[1]
