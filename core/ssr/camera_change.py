@@ -8,7 +8,8 @@ and covariance S, responses R_t of the trained camera and R, N of the other one 
     x = way(y_t),     y_t = R_t m + R_t S R^T (R S R^T + N)^-1 (y - R m)    what the trained camera would have seen
     x = W_k f(y)      a clustered ridge, fitted on the kept spectra         what only the other one sees counts too
 
-and the result is the mean of both. Bands of the trained camera that y does not tell are lost:
+and the result is the mean of both. The ridge stays within a few standard deviations of the best linear estimate, for
+what it makes of ground that was never met is arbitrary. Bands of the trained camera that y does not tell are lost:
 
     1 - diag(R_t S' R_t^T) / diag(R_t S R_t^T),    S' = S - S R^T (R S R^T + N)^-1 R S
 
@@ -27,7 +28,7 @@ from ..bands import BandTable
 from ..engine.method import Context
 from ..errors import BandsError, InputError
 from .baselines import fit_clustered_ridge
-from .changed_way import ChangedWay, Translation
+from .changed_way import Affine, ChangedWay
 from .deviation import Deviations, expect
 from .evidence import SsrEvidence
 from .factory import find_limits
@@ -39,8 +40,10 @@ from .randomise import RandomResponses, random_responses
 from .unseen import blind_note, find_unseen
 from .ways import Way
 
-LESSON = 8192
-"""Pixels to learn from: kept spectra, seen more than once with other responses."""
+LESSON = 4096
+"""Pixels to learn from."""
+REACH = 3.0
+"""How many standard deviations of what is left open the regression may lead away from the best linear estimate."""
 LEAST_SHOWN = 0.5
 """Share of what the trained camera shows that another one has to show."""
 
@@ -191,22 +194,24 @@ def share_shown(
 
 def _learn(model: SsrModel, camera: OtherCamera, context: Context) -> ChangedWay:
     """The way for another camera."""
-    spectra, pixels, way = model.kept.seen(camera.law.nominal), camera.pixels, model.way
-    trained = torch.tensor(model.evidence.response)
+    spectra, pixels, way = model.kept.seen(camera.law.nominal).hsi, camera.pixels, model.way
+    other, noise = camera.law.nominal, camera.law.noise(spectra)
     least, most = model.radiometry[4:]
     margin = UNFAMILIAR * (most - least)
-    gain, offset = translate(spectra.hsi, trained, camera.law.nominal, camera.law.noise(spectra.hsi))
+    translation = translate(spectra, torch.tensor(model.evidence.response), other, noise)
     target = way.basis.mT @ pixels.hsi
     fitted = fit_clustered_ridge(pixels.msi, target, pixels.folds, context.generator())
     # a copy of the basis, for files hold no tensor twice
     fresh = PixelWay("clustered", fitted, way.basis.clone(), find_limits(target))
-    return ChangedWay(way, Translation(gain, offset, torch.stack([least - margin, most + margin])), fresh)
+    covariance = torch.cov(spectra.double())
+    left = 1.0 - share_shown(covariance, way.basis.mT, other, noise)
+    reach = REACH * (left * (way.basis.mT @ spectra).var(dim=1)).sqrt().float()
+    limits = torch.stack([least - margin, most + margin])
+    return ChangedWay(way, translation, limits, fresh, translate(spectra, way.basis.mT, other, noise), reach)
 
 
-def translate(
-    spectra: torch.Tensor, trained: torch.Tensor, other: torch.Tensor, noise: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What one camera would have seen of what another one sees, as gain [c, o] and offset [c].
+def translate(spectra: torch.Tensor, trained: torch.Tensor, other: torch.Tensor, noise: torch.Tensor) -> Affine:
+    """What one camera would have seen of what another one sees; coordinates of spectra are a camera as well.
 
     Args:
         spectra: usual ones, [C, pixels].
@@ -218,7 +223,7 @@ def translate(
     ours, theirs = trained.double(), other.double()
     system = theirs @ covariance @ theirs.mT + _diagonal(noise, covariance)
     gain = torch.linalg.solve(system, theirs @ covariance @ ours.mT).mT
-    return gain.float(), (ours @ mean - gain @ (theirs @ mean)).float()
+    return Affine(gain.float().contiguous(), (ours @ mean - gain @ (theirs @ mean)).float())
 
 
 def _diagonal(noise: torch.Tensor, covariance: torch.Tensor) -> torch.Tensor:

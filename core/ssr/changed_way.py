@@ -18,24 +18,21 @@ CHANGED = "changed"
 
 
 @dataclass(frozen=True)
-class Translation:
-    """What the camera that a way was trained for would have seen, y_t = gain y + offset, within limits.
+class Affine:
+    """z = gain y + offset.
 
     Attributes:
-        gain: [c_t, c].
-        offset: [c_t].
-        limits: least and largest number of each band, [2, c_t].
+        gain: [planes, c].
+        offset: [planes].
     """
 
     gain: torch.Tensor
     offset: torch.Tensor
-    limits: torch.Tensor
 
     def __call__(self, msi: torch.Tensor) -> torch.Tensor:
-        """Y_t [c_t, rows, columns] of an MSI [c, rows, columns]."""
-        least, most = self.limits[..., None]
+        """Planes [planes, rows, columns] of an MSI [c, rows, columns]."""
         found = self.gain @ msi.flatten(1) + self.offset[:, None]
-        return torch.minimum(torch.maximum(found, least), most).reshape(-1, *msi.shape[1:])
+        return found.reshape(len(self.gain), *msi.shape[1:])
 
 
 class ChangedWay:
@@ -44,23 +41,38 @@ class ChangedWay:
     Args:
         trained: the way as trained, which is shown what its own camera would have seen.
         translation: makes that.
+        limits: least and largest number of it, [2, c_t].
         fresh: a map that was fitted for the other camera; of the same basis.
+        linear: the best linear estimate of the coordinates.
+        reach: how far the map may lead away from it, [d].
     """
 
-    def __init__(self, trained: Way, translation: Translation, fresh: PixelWay) -> None:
+    def __init__(
+        self,
+        trained: Way,
+        translation: Affine,
+        limits: torch.Tensor,
+        fresh: PixelWay,
+        linear: Affine,
+        reach: torch.Tensor,
+    ) -> None:
         self.kind, self.basis, self.halo_px = trained.kind, trained.basis, trained.halo_px
         self.name = f"{trained.name}, changed to another camera"
         self.parameters = trained.parameters + fresh.parameters
-        self._trained, self._translation, self._fresh = trained, translation, fresh
+        self._trained, self._translation, self._limits = trained, translation, limits
+        self._fresh, self._linear, self._reach = fresh, linear, reach
 
     def coordinates(self, msi: torch.Tensor) -> torch.Tensor:
         """See :class:`core.ssr.ways.Way`."""
-        return (self._trained.coordinates(self._translation(msi)) + self._fresh.coordinates(msi)) / 2
+        least, most = self._limits[..., None, None]
+        trained = self._trained.coordinates(_between(self._translation(msi), least, most))
+        usual, reach = self._linear(msi), self._reach[:, None, None]
+        return (trained + _between(self._fresh.coordinates(msi), usual - reach, usual + reach)) / 2
 
     def to(self, device: torch.device) -> ChangedWay:
         """See :class:`core.ssr.ways.Way`."""
-        translation = Translation(*(part.to(device) for part in vars(self._translation).values()))
-        return ChangedWay(self._trained.to(device), translation, self._fresh.to(device))
+        tensors = {name: tensor.to(device) for name, tensor in self._own().items()}
+        return _assemble(self._trained.to(device), self._fresh.to(device), tensors)
 
     def header(self) -> dict[str, Any]:
         """See :class:`core.ssr.ways.Way`."""
@@ -68,8 +80,17 @@ class ChangedWay:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """See :class:`core.ssr.ways.Way`."""
-        parts = {"trained": self._trained.tensors(), "fresh": self._fresh.tensors(), "to": vars(self._translation)}
+        parts = {"trained": self._trained.tensors(), "fresh": self._fresh.tensors(), "own": self._own()}
         return {f"{title}.{name}": value for title, part in parts.items() for name, value in part.items()}
+
+    def _own(self) -> dict[str, torch.Tensor]:
+        maps = {"translation": self._translation, "linear": self._linear}
+        affine = {f"{title}.{name}": value for title, part in maps.items() for name, value in vars(part).items()}
+        return {**affine, "limits": self._limits, "reach": self._reach}
+
+
+def _between(values: torch.Tensor, least: torch.Tensor, most: torch.Tensor) -> torch.Tensor:
+    return torch.minimum(torch.maximum(values, least), most)
 
 
 def restore_way(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Way:
@@ -78,7 +99,12 @@ def restore_way(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) 
         return restore_trained_way(header, tensors)
     trained = restore_way(header["trained"], below("trained", tensors))
     fresh = restore_pixel_way(header["fresh"], below("fresh", tensors))
-    return ChangedWay(trained, Translation(**below("to", tensors)), fresh)
+    return _assemble(trained, fresh, below("own", tensors))
+
+
+def _assemble(trained: Way, fresh: PixelWay, own: Mapping[str, torch.Tensor]) -> ChangedWay:
+    translation, linear = (Affine(**below(title, own)) for title in ("translation", "linear"))
+    return ChangedWay(trained, translation, own["limits"], fresh, linear, own["reach"])
 
 
 def below(title: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

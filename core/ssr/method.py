@@ -79,4 +79,6 @@ class SpectralSuperResolution:
             "held_out_rmse": used.rmse,
             "valid_share": run.valid_pixels / (grid.width * grid.height),
         }
+        if evidence.change_db is not None:
+            figures["camera_change_db"] = evidence.change_db
         return figures | {f"held_out_psnr_{score.kind}": score.psnr for score in evidence.contenders}

@@ -68,6 +68,7 @@ def _key_figures(evidence: SsrEvidence, run: RunRecord, trained_only: bool) -> S
     rows = [
         ("PSNR", f"{used.psnr:.1f} dB", f"{_when(run)}on {aside(evidence)}, the peak being {evidence.peak:.3g}"),
         ("Spectral angle", f"{used.sam:.2f}°", "mean on the same pixels"),
+        *_changed(evidence),
         (
             "Bands not seen",
             f"{sum(evidence.blind)} of {len(evidence.blind)}",
@@ -78,6 +79,13 @@ def _key_figures(evidence: SsrEvidence, run: RunRecord, trained_only: bool) -> S
         rows.append(("Valid pixels", about_run.percent(about_run.valid_share(run)), f"{run.valid_pixels:,} pixels"))
     rows.append(("Time", about_run.duration(about_run.total_seconds(run)), about_run.short_device(run)))
     return Section("Key figures", tables=[Table((), tuple(rows))], kind="key")
+
+
+def _changed(evidence: SsrEvidence) -> list[tuple[str, str, str]]:
+    """What to expect of the camera that a model was changed to."""
+    if evidence.change_db is None:
+        return []
+    return [("Expected change", f"{evidence.change_db:+.1f} dB", "the above holds for the camera that was trained for")]
 
 
 def _when(run: RunRecord) -> str:

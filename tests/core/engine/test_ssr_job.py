@@ -194,6 +194,38 @@ def test_a_table_names_the_bands_of_a_mosaic(made, files, tmp_path):
     assert np.sqrt(np.square(found - files["truth"]).mean()) < 0.005
 
 
+def test_a_model_serves_another_camera(made, files, tmp_path, monkeypatch):
+    """The bands of another drone camera, in a mosaic without wavelengths: found, said, and as good in tiles."""
+    p4m = (450.0, 560.0, 650.0, 730.0, 840.0), (32.0, 32.0, 32.0, 32.0, 52.0)
+    bare = write(tmp_path / "p4m.tif", np.einsum("mb,brc->mrc", response(*p4m), files["truth"]), hole=HOLE)
+    names = {"spectra": "out.tif", "uncertainty": "unc.tif", "model": "m.safetensors", "stf": "s.csv"}
+    outputs = {role: str(tmp_path / name) for role, name in {**names, "report": "r.html"}.items()}
+    inputs, settings = {"model": made[1]["model"], "msi": bare}, {"sensor": "p4-multispectral"}
+    result = go(Job("spectralsuperresolve", inputs, outputs, settings))
+    found, valid = read(outputs["spectra"]), read(outputs["spectra"])[0] != NODATA
+    assert not valid[HOLE].any() and valid.sum() == SIDE * SIDE - 140
+    error = (found - files["truth"])[:, valid]
+    assert np.sqrt(np.square(error).mean()) < 0.006
+    assert (np.abs(error) <= 2 * read(outputs["uncertainty"])[:, valid]).mean() > 0.9
+    assert result.numbers["camera_change_db"] < 0
+    report = open(outputs["report"], encoding="utf-8").read()
+    assert "trained for another camera" in report and "Expected change" in report
+    assert np.loadtxt(outputs["stf"], delimiter=",", skiprows=1).shape == (len(NM), 6)
+    monkeypatch.setattr(plan, "TILE_PIXELS", 16 * SIDE)
+    np.testing.assert_allclose(apply(made[1]["model"], bare, tmp_path / "t.tif", settings=settings), found, atol=2e-5)
+    # the changed model is one for the other camera
+    again = apply(outputs["model"], bare, tmp_path / "again.tif", settings=settings)
+    np.testing.assert_allclose(again, found, atol=1e-6)
+
+
+def test_a_camera_that_sees_none_of_the_spectra_is_refused(made, files, tmp_path):
+    bare, table = write(tmp_path / "thermal.tif", files["truth"][:2]), tmp_path / "bands.csv"
+    table.write_text("name,centre_nm,width_nm\nT1,10800,600\nT2,12000,1000\n")
+    inputs, outputs = {"model": made[1]["model"], "msi": bare}, {"spectra": str(tmp_path / "out.tif")}
+    job = Job("spectralsuperresolve", inputs, outputs, tables={"bands": str(table)})
+    assert "None of the image's bands" in refused(job, tmp_path)
+
+
 def test_some_bands_only(made, files, tmp_path):
     found = apply(made[1]["model"], files["msi"], tmp_path / "some.tif", settings={"output_bands": [3, 7]})
     np.testing.assert_allclose(found, read(made[1]["spectra"])[[3, 7]], atol=1e-5)

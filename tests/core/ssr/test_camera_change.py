@@ -65,9 +65,9 @@ def test_the_translation_is_the_best_linear_one():
     seen = theirs @ spectra + noise.sqrt()[:, None] * torch.randn(2, 200_000, generator=generator)
     rows = torch.cat([seen, torch.ones(1, 200_000)])
     expected = torch.linalg.lstsq(rows.T.double(), (ours @ spectra).T.double()).solution.T
-    gain, offset = translate(spectra, ours, theirs, noise)
-    assert torch.allclose(gain, expected[:, :2].float(), atol=0.01)
-    assert torch.allclose(offset, expected[:, 2].float(), atol=0.03)
+    found = translate(spectra, ours, theirs, noise)
+    assert torch.allclose(found.gain, expected[:, :2].float(), atol=0.01)
+    assert torch.allclose(found.offset, expected[:, 2].float(), atol=0.03)
 
 
 def test_a_camera_shows_all_of_itself_and_nothing_of_what_varies_by_itself():
