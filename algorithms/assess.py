@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
-    QgsProcessingOutputNumber,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterLayer,
 )
@@ -118,8 +117,7 @@ class AssessAlgorithm(PairAlgorithm):
         )
         self.addParameter(shared.report(by_default=True))
         self.addParameter(shared.result())
-        for name in self.NUMBERS:
-            self.addOutput(QgsProcessingOutputNumber(name, number_labels()[name]))
+        self.add_numbers(number_labels())
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         headers = {}

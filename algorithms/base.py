@@ -14,6 +14,7 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingOutputNumber,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterRasterDestination,
@@ -92,6 +93,11 @@ class HyperResAlgorithm(QgsProcessingAlgorithm):
     def inputs(self, parameters: dict[str, Any], context: QgsProcessingContext) -> list[str]:
         """Files that no output may overwrite."""
         return []
+
+    def add_numbers(self, labels: Mapping[str, str]) -> None:
+        """Declare figures that a model can use."""
+        for name, label in labels.items():
+            self.addOutput(QgsProcessingOutputNumber(name, label))
 
     def shortHelpString(self) -> str:
         first, *rest = [_section(title, text) for title, text in self.help_paragraphs()]

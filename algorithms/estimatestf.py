@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingOutputNumber,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
@@ -138,8 +137,7 @@ class EstimateStfAlgorithm(PairAlgorithm):
         )
         self.addParameter(shared.report(by_default=True))
         self.addParameter(shared.result())
-        for name, label in number_labels().items():
-            self.addOutput(QgsProcessingOutputNumber(name, label))
+        self.add_numbers(number_labels())
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         headers = self.usable_headers(parameters, context, problems)

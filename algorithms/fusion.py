@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from qgis.core import QgsProcessingContext, QgsProcessingOutputNumber
+from qgis.core import QgsProcessingContext
 
 from ..core.engine.job import Job
 from ..core.fusion.settings import ESTIMATE, FusionSettings
@@ -109,8 +109,7 @@ class FusionAlgorithm(PairAlgorithm):
         )
         self.addParameter(shared.report())
         self.addParameter(shared.result())
-        for name, label in number_labels().items():
-            self.addOutput(QgsProcessingOutputNumber(name, label))
+        self.add_numbers(number_labels())
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         headers = self.usable_headers(parameters, context, problems)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from qgis.core import QgsProcessingContext, QgsProcessingOutputNumber
+from qgis.core import QgsProcessingContext
 
 from ..core.bands import choose_bands
 from ..core.engine.job import Job
@@ -75,8 +75,7 @@ class MixingAlgorithm(HyperResAlgorithm):
         self.addParameter(shared.endmembers_output(table_optional))
         for parameter in (shared.library_output(), shared.report(), shared.result()):
             self.addParameter(parameter)
-        self.addOutput(QgsProcessingOutputNumber("COUNT_FOUND", tr("Number of endmembers")))
-        self.addOutput(QgsProcessingOutputNumber("VALID_SHARE", tr("Share of valid pixels")))
+        self.add_numbers({"COUNT_FOUND": tr("Number of endmembers"), "VALID_SHARE": tr("Share of valid pixels")})
 
     def count(self, parameters: dict[str, Any], context: QgsProcessingContext) -> int | None:
         """The asked number of endmembers, None when it is to be found."""

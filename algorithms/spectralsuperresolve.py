@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
-    QgsProcessingOutputNumber,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFile,
     QgsProcessingParameterRasterLayer,
@@ -108,8 +107,7 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
             self.addParameter(parameter)
         for parameter in (shared.report(), shared.result()):
             self.addParameter(parameter)
-        for name, label in spectral.number_labels(list(self.NUMBERS)).items():
-            self.addOutput(QgsProcessingOutputNumber(name, label))
+        self.add_numbers(spectral.number_labels(list(self.NUMBERS)))
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         with problems.noting():

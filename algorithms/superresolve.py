@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
-    QgsProcessingOutputNumber,
     QgsProcessingParameterBand,
     QgsProcessingParameterEnum,
     QgsProcessingParameterNumber,
@@ -146,8 +145,7 @@ class SuperresolveAlgorithm(PairAlgorithm):
             "COUNT_FOUND": tr("Number of endmembers"),
             "VALID_SHARE": tr("Share of valid pixels"),
         }
-        for name, label in labels.items():
-            self.addOutput(QgsProcessingOutputNumber(name, label))
+        self.add_numbers(labels)
 
     def check(self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems) -> None:
         with problems.noting():

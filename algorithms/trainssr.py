@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from qgis.core import (
     QgsProcessing,
     QgsProcessingContext,
-    QgsProcessingOutputNumber,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFile,
     QgsProcessingParameterMultipleLayers,
@@ -103,8 +102,7 @@ class TrainSsrAlgorithm(SpectralAlgorithm):
             self.addParameter(parameter)
         for parameter in (spectral.response_output(), shared.report(by_default=True), shared.result()):
             self.addParameter(parameter)
-        for name, label in spectral.number_labels(list(self.NUMBERS)).items():
-            self.addOutput(QgsProcessingOutputNumber(name, label))
+        self.add_numbers(spectral.number_labels(list(self.NUMBERS)))
 
     def inputs(self, parameters: dict[str, Any], context: QgsProcessingContext) -> list[str]:
         layers = self.parameterAsLayerList(parameters, "HSI", context) or []

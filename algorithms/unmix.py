@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from qgis.core import QgsProcessingContext, QgsProcessingOutputNumber
+from qgis.core import QgsProcessingContext
 
 from ..core.engine.job import Job
 from ..core.errors import InputError
@@ -131,7 +131,7 @@ class UnmixAlgorithm(MixingAlgorithm):
             )
         )
         self.add_common_outputs()
-        self.addOutput(QgsProcessingOutputNumber("MEAN_RMSE", tr("Mean reconstruction error")))
+        self.add_numbers({"MEAN_RMSE": tr("Mean reconstruction error")})
 
     def settings(self, parameters: dict[str, Any], context: QgsProcessingContext) -> UnmixSettings:
         return UnmixSettings(
