@@ -69,7 +69,7 @@ def examples(evidence: SsrEvidence, table: BandTable, run: RunRecord) -> Section
         f"standard deviations on both sides. {about_run.percent(evidence.covered)} of all true values lie within; it "
         "should be about 95 %."
     )
-    earlier = ["They are of the ground that the model was trained on, not of this image."] if run.reuses_model else []
+    earlier = ["They are from the training of the model, not of this image."] if run.reuses_model else []
     return Section("Spectra whose truth is known", [words, *earlier], figures=figures)
 
 
