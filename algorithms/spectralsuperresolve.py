@@ -89,6 +89,17 @@ class SpectralSuperResolveAlgorithm(SpectralAlgorithm):
                     "and the report names the bands that cannot be seen and compares with simple regressions."
                 ),
             ),
+            (
+                tr("Images of other cameras"),
+                tr(
+                    "A model serves other cameras than the one that it was trained for, as long as centres and widths "
+                    "of their bands are known: from the sensor, a table, or the image. It keeps some of the spectra "
+                    "that it learnt from and finds out with them what the other camera shows. Where the cameras are "
+                    "alike, little is lost; the report says how much is expected, and the uncertainty grows with it. A "
+                    "camera that shows less than half of what the model needs is refused. Such an image has to hold "
+                    "reflectance."
+                ),
+            ),
             (tr("References"), tr("Unfolded network: Li and others 2026 (PGU-Net), arXiv 2606.05759.")),
         ]
 
@@ -184,7 +195,8 @@ def _model() -> QgsProcessingParameterFile:
     parameter.setDescription(tr("Trained model"))
     text = tr(
         "A model from 'Train spectral super-resolution', or from an earlier run of this algorithm. The image's bands "
-        "are matched to those of the model by wavelength, in whatever order they come."
+        "are matched to those of the model by wavelength, in whatever order they come. For an image of another camera, "
+        "choose it under 'Sensor': the model is changed to it, and says how much worse its spectra are expected to be."
     )
     sensors = shipped_sensors()
     if sensors:

@@ -84,7 +84,7 @@ def fit_for_image(model: SsrModel, image: BandTable, context: Context) -> SsrMod
     """
     if is_same_camera(model.msi_table, image):
         return model.matched(image)
-    if None not in (image.wavelength_nm, image.fwhm_nm, model.table.wavelength_nm):
+    if _tells(image) and model.table.wavelength_nm is not None:
         return change_camera(model, image, context)
     matched = model.matched(image)
     context.on_warning(
@@ -92,6 +92,13 @@ def fit_for_image(model: SsrModel, image: BandTable, context: Context) -> SsrMod
         "for them, because their widths are not known: choose the image's camera under 'Sensor'."
     )
     return matched
+
+
+def _tells(image: BandTable) -> bool:
+    """Whether centres and widths of the bands are known; some files hold zeros for those that are not."""
+    if image.wavelength_nm is None or image.fwhm_nm is None:
+        return False
+    return all(math.isfinite(nm) and nm > 0 for nm in (*image.wavelength_nm, *image.fwhm_nm))
 
 
 def change_camera(model: SsrModel, image: BandTable, context: Context) -> SsrModel:

@@ -213,6 +213,20 @@ def test_a_training_that_lacks_something_is_refused(refuse, pair, parameters, wo
 
 
 @pytest.mark.engine
+def test_a_model_serves_a_camera_that_lacks_a_band(made, pair, provider, tmp_path):
+    """Without its infrared band the image is served where a table tells the widths of the others."""
+    few = write_raster(tmp_path / "few.tif", read_raster(pair.msi)[:3], -9999, pixel_m=5)
+    table = tmp_path / "bands.csv"
+    table.write_text("".join(BANDS_TEXT.splitlines(True)[:4]), encoding="utf-8")
+    out = {"OUTPUT": str(tmp_path / "out.tif"), "REPORT": str(tmp_path / "r.html"), "RESULT": str(tmp_path / "r.json")}
+    values = {"INPUT": few, "MODEL": made[1]["OUTPUT_MODEL"], "BANDS": str(table)}
+    processing.run("hyperres:spectralsuperresolve", {**values, **out})
+    assert read_raster(out["OUTPUT"]).shape == read_raster(made[1]["OUTPUT"]).shape
+    assert "trained for another camera" in Path(out["REPORT"]).read_text(encoding="utf-8")
+    assert json.loads(Path(out["RESULT"]).read_text(encoding="utf-8"))["numbers"]["camera_change_db"] < 0
+
+
+@pytest.mark.engine
 def test_a_model_of_another_camera_is_refused(made, pair, provider, tmp_path):
     few = write_raster(tmp_path / "few.tif", read_raster(pair.msi)[:3], -9999, CENTRES_NM[:3], pixel_m=5)
     out = tmp_path / "out.tif"

@@ -149,9 +149,10 @@ def test_without_widths_bands_are_matched_as_ever(known):
     scene, model, *_ = known
     said = []
     context = Context(torch.device("cpu"), on_warning=said.append)
-    beside = replace(scene.data.msi_table, wavelength_nm=(460.0, 570.0, 660.0, 850.0), fwhm_nm=None)
-    assert fit_for_image(model, beside, context).way is model.way
-    assert "choose the image's camera under 'Sensor'" in said[0]
+    for widths in (None, (0.0,) * 4):
+        beside = replace(scene.data.msi_table, wavelength_nm=(460.0, 570.0, 660.0, 850.0), fwhm_nm=widths)
+        assert fit_for_image(model, beside, context).way is model.way
+        assert "choose the image's camera under 'Sensor'" in said.pop()
     with pytest.raises(InputError, match="'Sensor'"):
         fit_for_image(model, replace(camera((500.0, *OTHER_NM[1:])), fwhm_nm=None), context)
 
