@@ -23,7 +23,7 @@ from ..ssr.shipped import CAUTION, is_shipped
 from ..ssr.view import View, look
 from .job import Result
 from .learning_run import LearningRun, write_stf
-from .plan import Plan, check_disk_space, make_plan
+from .plan import Plan, check_disk_space, make_plan, with_larger_tiles
 from .record import InputRecord, RunRecord
 from .registry import find_method
 from .sampling import no_valid_pixel
@@ -125,7 +125,14 @@ class SpectralRun(LearningRun):
 
     def _plan(self, msi: InputRecord, written: int, halo_px: int) -> Plan:
         bands = len(msi.bands_used) + written * max(1, len(set(ROLES) & set(self.job.outputs))) + BANDS_OF_WORK
-        return make_plan(msi.header, bands, halo_px, self.job.memory_mb, self.job.workers)
+        plan = make_plan(msi.header, bands, halo_px, self.job.memory_mb, self.job.workers)
+        margins = 2 * halo_px
+
+        def cost(rows: int, cols: int) -> int:
+            return (rows + margins) * (cols + margins) * (plan.tile_bytes // tile_pixels)
+
+        tile_pixels = (plan.tile_height + margins) * (plan.tile_width + margins)
+        return with_larger_tiles(plan, msi.header.grid, cost, self.job.memory_mb) if halo_px else plan
 
     def _finish(self, method: SpectralSuperResolution, model: SsrModel, record: RunRecord, view: View | None) -> Result:
         return self.finish(

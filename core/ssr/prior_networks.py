@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
-from torch.nn.functional import avg_pool2d, leaky_relu, softplus
+from torch.nn.functional import avg_pool2d, conv2d, leaky_relu, pad, softplus
 
 WIDTH = 64
 SLOPE = 0.1
@@ -40,13 +40,29 @@ class ChannelAttention(nn.Module):
 
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """Weighed planes, [batch, channels, rows, columns]."""
-        shares = self.mixture.softmax(dim=0)
-        mixed = sum(share * scale(planes) for share, scale in zip(shares, self.scales))
+        mixed = self._mix(planes)
         if self.window is None:
             squeezed = self.squeeze(mixed.mean(dim=(2, 3), keepdim=True))
         else:  # the same the other way round, on fewer channels
-            squeezed = avg_pool2d(self.squeeze(mixed), self.window, 1, self.window // 2, count_include_pad=False)
+            squeezed = self._local_mean(self.squeeze(mixed), self.window)
         return mixed * torch.sigmoid(self.excite(torch.relu(squeezed)))
+
+    def _mix(self, planes: torch.Tensor) -> torch.Tensor:
+        """All scales in one convolution, whose kernel is the weighed sum of theirs."""
+        shares = self.mixture.softmax(dim=0)
+        kernels, biases = zip(*((scale.weight, scale.bias) for scale in self.scales))
+        half = [kernel.shape[-1] // 2 for kernel in kernels]
+        alike = torch.stack([pad(kernel, 4 * [half[-1] - own]) for kernel, own in zip(kernels, half)])
+        weight = torch.einsum("s,scork->cork", shares, alike)
+        return conv2d(planes, weight, shares @ torch.stack(biases), padding=half[-1], groups=len(weight))
+
+    @staticmethod
+    def _local_mean(planes: torch.Tensor, window: int) -> torch.Tensor:
+        """Means over windows that are cut off at the border, first along rows, then along columns."""
+        for size in ((window, 1), (1, window)):
+            half = [length // 2 for length in size]
+            planes = avg_pool2d(planes, size, 1, half, count_include_pad=False)
+        return planes
 
 
 class ZNet(nn.Module):
@@ -75,8 +91,11 @@ class ZNet(nn.Module):
     def forward(self, planes: torch.Tensor) -> torch.Tensor:
         """Z of X, [batch, channels, rows, columns]."""
         attended = self.attention(leaky_relu(self.attended(planes), SLOPE))
-        both = torch.cat([leaky_relu(self.plain(planes), SLOPE), attended], dim=1)
-        return planes + self.output_attention(leaky_relu(self.merge(both), SLOPE))
+        plain = leaky_relu(self.plain(planes), SLOPE)
+        # the convolution of both side by side, without putting them there
+        first, second = self.merge.weight.split(WIDTH, dim=1)
+        merged = conv2d(plain, first, self.merge.bias, padding=1) + conv2d(attended, second, padding=1)
+        return planes + self.output_attention(leaky_relu(merged, SLOPE))
 
     def start_neutral(self) -> None:
         """Let Z be X until training says otherwise."""
