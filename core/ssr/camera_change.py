@@ -265,8 +265,8 @@ def _in_words(model: SsrModel, camera: OtherCamera, lost: Sequence[str], loss: f
     return (
         f"The model was trained for another camera ({listed(model.msi_table)}) and was changed to that of the image "
         f"({listed(camera.table)}), of which it knows centres and widths only; the image has to hold reflectance. "
-        f"Spectra are expected to be {change} those of the camera it was trained for, which the figures of the "
-        f"validation part are about.{hardly}"
+        f"Its spectra are expected to be {change} for the camera that it was trained for; the figures of the "
+        f"validation part are about that one.{hardly}"
     )
 
 

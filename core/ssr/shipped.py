@@ -8,7 +8,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parents[1] / "weights"
 _START, _END = "ssr_", ".safetensors"
 CAUTION = (
-    "The model for this camera that comes with HyperRes is used, made from mixtures of library spectra. Read from its "
+    "A model that comes with HyperRes is used, made from mixtures of library spectra. Read from its "
     "result what the ground is like, but no amounts (of pigments, water or minerals). A model of your own, trained "
     "with a hyperspectral image of such ground, is better."
 )
