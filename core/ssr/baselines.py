@@ -5,8 +5,9 @@
     clustered ridge   x = (W + W_k) f(y),      k the nearest of some centres of y; W_k fits what W leaves there
     pixel network     x = network(y)           of SpectraLift's form (:class:`core.fusion.networks.BatchedSin`)
 
-f(y) = (1, y_i, y_i y_j) as in :mod:`core.fusion.ridge`, D^2 the mean squares of f. Degree, lambda and the number of
-centres are those that do best on pixels held out, fold by fold. X may be bands or coordinates of spectra.
+f(y) = (1, y_i, y_i y_j) as in :mod:`core.fusion.ridge`, D^2 the mean squares of f. Products are not carried beyond the
+range learnt from: scenes to come may lie elsewhere. Degree, lambda and the number of centres are those that do best on
+pixels held out, fold by fold. X may be bands or coordinates of spectra.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch
 
 from ..engine.method import Context
 from ..fusion.networks import BatchedSin
-from ..fusion.ridge import BEYOND, Features
+from ..fusion.ridge import Features
 from ..fusion.training import OneCycle, Strata, train
 
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
@@ -123,10 +124,9 @@ def fit_ridge(msi: torch.Tensor, target: torch.Tensor, folds: torch.Tensor, degr
         degrees: to choose from; 1 alone for a regression that is linear in the MSI.
     """
     low, high = msi.amin(dim=1), msi.amax(dim=1)
-    margin = BEYOND * (high - low)
     trials = []
     for degree in degrees:
-        features = Features(low - margin, high + margin, degree)
+        features = Features(low, high, degree)
         rows = features(msi)
         parts = [_normal(rows[:, folds == fold], target[:, folds == fold]) for fold in folds.unique()]
         gram, cross = (torch.stack(part).sum(dim=0) for part in zip(*parts))
