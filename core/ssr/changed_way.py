@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from .pixel_way import PixelWay, restore_pixel_way
+from .pixel_way import PIXELS_AT_ONCE, PixelWay, restore_pixel_way
 from .ways import Way
 from .ways import restore_way as restore_trained_way
 
@@ -66,8 +66,14 @@ class ChangedWay:
         """See :class:`core.ssr.ways.Way`."""
         least, most = self._limits[..., None, None]
         trained = self._trained.coordinates(_between(self._translation(msi), least, most))
-        usual, reach = self._linear(msi), self._reach[:, None, None]
-        return (trained + _between(self._fresh.coordinates(msi), usual - reach, usual + reach)) / 2
+        # all pixels at once would not fit into a processor's cache
+        fresh = torch.cat([self._learnt(part) for part in msi.flatten(1).split(PIXELS_AT_ONCE, dim=1)], dim=1)
+        return (trained + fresh.reshape(trained.shape)) / 2
+
+    def _learnt(self, pixels: torch.Tensor) -> torch.Tensor:
+        """What the fresh map makes of pixels [c, pixels], near the best linear estimate; [d, pixels]."""
+        usual, reach = self._linear(pixels), self._reach[:, None]
+        return _between(self._fresh.coordinates(pixels), usual - reach, usual + reach)
 
     def to(self, device: torch.device) -> ChangedWay:
         """See :class:`core.ssr.ways.Way`."""
