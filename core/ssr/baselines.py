@@ -3,11 +3,10 @@
 
     ridge             x = W f(y),              W minimises |X - W f(Y)|^2 / N + lambda |W D|^2
     clustered ridge   x = (W + W_k) f(y),      k the nearest of some centres of y; W_k fits what W leaves there
-    pixel network     x = network(y)           of SpectraLift's form (:class:`core.fusion.networks.BatchedSin`)
+    pixel network     x = mean of a few networks of y, of SpectraLift's form (:class:`core.fusion.networks.BatchedSin`)
 
-f(y) = (1, y_i, y_i y_j) as in :mod:`core.fusion.ridge`, D^2 the mean squares of f. Products are not carried beyond the
-range learnt from: scenes to come may lie elsewhere. Degree, lambda and the number of centres are those that do best on
-pixels held out, fold by fold. X may be bands or coordinates of spectra.
+f(y) = (1, y_i, y_i y_j) as in :mod:`core.fusion.ridge`, D^2 the mean squares of f. Degree, lambda and the
+number of centres are those that do best on pixels held out, fold by fold. X may be bands or coordinates of spectra.
 """
 
 from __future__ import annotations
@@ -24,8 +23,12 @@ from ..fusion.ridge import Features
 from ..fusion.training import OneCycle, Strata, train
 
 RIDGES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1)
+BEYOND = 0.1
+"""How far products of bands are carried beyond the range learnt from, as a share of it: new scenes may lie there."""
 CENTRES = (8, 16, 32)
 STEPS, BATCH = 2000, 1024
+MEMBERS = 3
+"""Networks that differ in their first weights only: where they never learnt they go wrong in different ways."""
 _LLOYD_STEPS = 15
 _SEEDING_PIXELS = 20_000
 
@@ -95,7 +98,14 @@ class ClusteredRidge:
 
 @dataclass(frozen=True)
 class PixelNetwork:
-    """A small network that sees one pixel; ``shift`` and ``scale`` [2 each] are those of MSI and spectra."""
+    """A few small networks that see one pixel, whose mean counts.
+
+    Attributes:
+        network: all of them.
+        msi_shift, msi_scale: of Y, [c, 1].
+        shift: of X, [d, 1].
+        scale: of X, a scalar.
+    """
 
     network: BatchedSin
     msi_shift: torch.Tensor
@@ -111,7 +121,7 @@ class PixelNetwork:
     @torch.no_grad()
     def predict(self, msi: torch.Tensor) -> torch.Tensor:
         """See :class:`SpectralMap`."""
-        return self.network((msi - self.msi_shift) / self.msi_scale)[0] * self.scale + self.shift
+        return self.network((msi - self.msi_shift) / self.msi_scale).mean(dim=0) * self.scale + self.shift
 
 
 def fit_ridge(msi: torch.Tensor, target: torch.Tensor, folds: torch.Tensor, degrees: Sequence[int] = (1, 2)) -> Ridge:
@@ -124,9 +134,10 @@ def fit_ridge(msi: torch.Tensor, target: torch.Tensor, folds: torch.Tensor, degr
         degrees: to choose from; 1 alone for a regression that is linear in the MSI.
     """
     low, high = msi.amin(dim=1), msi.amax(dim=1)
+    margin = BEYOND * (high - low)
     trials = []
     for degree in degrees:
-        features = Features(low, high, degree)
+        features = Features(low - margin, high + margin, degree)
         rows = features(msi)
         parts = [_normal(rows[:, folds == fold], target[:, folds == fold]) for fold in folds.unique()]
         gram, cross = (torch.stack(part).sum(dim=0) for part in zip(*parts))
@@ -161,7 +172,7 @@ def fit_clustered_ridge(
 
 
 def fit_pixel_network(msi: torch.Tensor, target: torch.Tensor, context: Context, steps: int = STEPS) -> PixelNetwork:
-    """Train a pixel network on the mean square error.
+    """Train pixel networks on the mean square error.
 
     Args:
         msi: Y, [c, pixels].
@@ -174,7 +185,7 @@ def fit_pixel_network(msi: torch.Tensor, target: torch.Tensor, context: Context,
     msi_scale = msi.std(dim=1, keepdim=True).clamp_min(1e-12)
     scale = (target - shift).square().mean().sqrt().clamp_min(1e-12)  # one for all, so that errors keep their weights
     inputs, wanted = (msi - msi_shift) / msi_scale, (target - shift) / scale
-    network = BatchedSin(len(msi), len(target), 1, generator, device=msi.device)
+    network = BatchedSin(len(msi), len(target), MEMBERS, generator, device=msi.device)
     strata = Strata(inputs, BATCH, generator)
 
     def loss() -> torch.Tensor:

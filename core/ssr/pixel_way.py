@@ -66,7 +66,10 @@ def restore_pixel_way(header: Mapping[str, Any], tensors: Mapping[str, torch.Ten
 def _map_header(pixel_map: SpectralMap) -> dict[str, Any]:
     if isinstance(pixel_map, Ridge):
         return {"degree": pixel_map.features.degree, "ridge": pixel_map.ridge}
-    return _map_header(pixel_map.common) if isinstance(pixel_map, ClusteredRidge) else {}
+    if isinstance(pixel_map, ClusteredRidge):
+        return _map_header(pixel_map.common)
+    assert isinstance(pixel_map, PixelNetwork)
+    return {"members": pixel_map.network.members}
 
 
 def _map_tensors(pixel_map: SpectralMap) -> dict[str, torch.Tensor]:
@@ -91,7 +94,7 @@ def _restore_clustered(header: Mapping[str, Any], tensors: Mapping[str, torch.Te
 
 def _restore_pixel(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> PixelNetwork:
     bands, d = len(tensors["msi_shift"]), len(tensors["shift"])
-    network = BatchedSin(bands, d, 1, device=tensors["values"].device)
+    network = BatchedSin(bands, d, int(header.get("members", 1)), device=tensors["values"].device)
     network.restore(tensors["values"])
     return PixelNetwork(network, *(tensors[name] for name in ("msi_shift", "msi_scale", "shift", "scale")))
 
