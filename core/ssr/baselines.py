@@ -3,7 +3,7 @@
 
     ridge             x = W f(y),              W minimises |X - W f(Y)|^2 / N + lambda |W D|^2
     clustered ridge   x = (W + W_k) f(y),      k the nearest of some centres of y; W_k fits what W leaves there
-    pixel network     x = mean of a few networks of y, of SpectraLift's form (:class:`core.fusion.networks.BatchedSin`)
+    pixel network     x = mean of two networks of y, of SpectraLift's form (:class:`core.fusion.networks.BatchedSin`)
 
 f(y) = (1, y_i, y_i y_j) as in :mod:`core.fusion.ridge`, D^2 the mean squares of f. Degree, lambda and the
 number of centres are those that do best on pixels held out, fold by fold. X may be bands or coordinates of spectra.
@@ -27,7 +27,7 @@ BEYOND = 0.1
 """How far products of bands are carried beyond the range learnt from, as a share of it: new scenes may lie there."""
 CENTRES = (8, 16, 32)
 STEPS, BATCH = 2000, 1024
-MEMBERS = 3
+MEMBERS = 2
 """Networks that differ in their first weights only: where they never learnt they go wrong in different ways."""
 _LLOYD_STEPS = 15
 _SEEDING_PIXELS = 20_000
@@ -98,7 +98,7 @@ class ClusteredRidge:
 
 @dataclass(frozen=True)
 class PixelNetwork:
-    """A few small networks that see one pixel, whose mean counts.
+    """Small networks that see one pixel, whose mean counts.
 
     Attributes:
         network: all of them.

@@ -94,7 +94,7 @@ def _restore_clustered(header: Mapping[str, Any], tensors: Mapping[str, torch.Te
 
 def _restore_pixel(header: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> PixelNetwork:
     bands, d = len(tensors["msi_shift"]), len(tensors["shift"])
-    network = BatchedSin(bands, d, int(header.get("members", 1)), device=tensors["values"].device)
+    network = BatchedSin(bands, d, int(header["members"]), device=tensors["values"].device)
     network.restore(tensors["values"])
     return PixelNetwork(network, *(tensors[name] for name in ("msi_shift", "msi_scale", "shift", "scale")))
 
