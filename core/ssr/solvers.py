@@ -22,9 +22,6 @@ from __future__ import annotations
 
 import torch
 
-CONSISTENCY = 1e-5
-"""mu of exact data consistency, as a share of the mean power of R's rows: bands that see nearly the same stay apart."""
-
 
 def solve_x(
     proposal: torch.Tensor, msi: torch.Tensor, response: torch.Tensor, mu: torch.Tensor | float
@@ -43,21 +40,6 @@ def solve_x(
     system = response @ response.mT + mu * _identity(response, response.shape[-2])
     gain = torch.cholesky_solve(response, torch.linalg.cholesky(system)).mT
     return proposal + gain @ (msi - response @ proposal)
-
-
-def make_consistent(proposal: torch.Tensor, msi: torch.Tensor, response: torch.Tensor) -> torch.Tensor:
-    """Let the HSI explain the MSI exactly, changing it as little as possible (eq. 13 with mu -> 0).
-
-    Args:
-        proposal: Z, [batch, C, pixels].
-        msi: Y, [batch, c, pixels].
-        response: R, [batch or 1, c, C].
-
-    Returns:
-        X, [batch, C, pixels].
-    """
-    power = response.square().sum(dim=-1).mean(dim=-1)[..., None, None]
-    return solve_x(proposal, msi, response, CONSISTENCY * power)
 
 
 def mean_grams(hsi: torch.Tensor, msi: torch.Tensor, proposal: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

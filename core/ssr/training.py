@@ -25,7 +25,7 @@ SIDE = 32
 """Pixels along a patch, where the parts are as large."""
 COMPARED = 48
 """Bands, by chance others in every step, that the robust loss compares; neighbours tell nearly the same."""
-PENALTIES = (1e-6, 1e-2, 1e-1, 1.0, 100.0)
+PENALTIES = (1e-5, 1e-2, 1e-1, 1.0, 100.0)
 """mu to begin with: how far an untrained network departs from its start to explain the MSI."""
 LEAST_VALID = 0.5
 """Share of a patch's pixels that must be valid."""

@@ -237,9 +237,13 @@ class RobustNet(Unfolding):
         return started
 
     def trust_image(self, penalty: float) -> None:
-        """Set mu of all stages: almost 0 explains the MSI exactly, much keeps what the networks make of it."""
+        """Set mu of all stages, as a share of the mean power of R's rows.
+
+        Almost 0 explains the MSI exactly, much keeps what the networks make of it.
+        """
+        power = float(self.in_coordinates(self.response).square().sum(dim=1).mean())
         for stage in self.stages:
-            nn.init.constant_(stage.log_mu, math.log(penalty))
+            nn.init.constant_(stage.log_mu, math.log(penalty * max(power, torch.finfo(torch.float32).tiny)))
 
     def guess_image(self, k: int, x: torch.Tensor) -> torch.Tensor:
         """See the base class; training convolves in bfloat16 where that is fast, tiles must come out as the whole."""
