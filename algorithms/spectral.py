@@ -178,7 +178,7 @@ def model_output(optional: bool) -> QgsProcessingParameterFileDestination:
         tr("Model"),
         tr("Models (*.safetensors)"),
         tr(
-            "What was fitted, to be given to 'Find spectra for a multispectral image' for any image of the same camera, "
+            "What was fitted, to be given to 'Find spectra for a multispectral image' for any image of the same camera "
             "or of another one. It keeps up to 4096 of the spectra that it learnt from."
         ),
         optional=optional,
