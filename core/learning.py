@@ -21,7 +21,7 @@ from .engine.method import Context
 from .errors import HyperResError
 
 LOOK_EVERY = 10
-"""Steps between looks at the progress and the wish to cancel."""
+"""Steps between reports of progress."""
 LARGEST_NORM = 1.0
 """Gradients are shortened to it; a rare patch does not upset the training."""
 
@@ -169,8 +169,8 @@ class Training:
         _require_finite(float(value.detach() + steepness))  # before it reaches the weights
         self._adam.step()
         self._follow(1.0 / min(self.step, self._recipe.average))
+        self._context.check_cancelled()
         if self.step % LOOK_EVERY == 0:
-            self._context.check_cancelled()
             self._context.on_progress(self.step / self._recipe.steps)
 
     @torch.no_grad()
