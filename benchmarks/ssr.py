@@ -166,8 +166,7 @@ def cave(data: Path) -> Case:
     teaching = [part for name, part in parts.items() if name not in (*WATCHING, *JUDGING)]
     tables = _table(nm), _table((600.0, 530.0, 460.0))
     watching = [parts[name] for name in WATCHING]
-    case = _case(teaching, watching, [parts[name] for name in JUDGING], tables, response, peak=1.0)
-    return replace(case, data=replace(case.data, other_light=True))
+    return _case(teaching, watching, [parts[name] for name in JUDGING], tables, response, peak=1.0)
 
 
 def _cave_part(path: Path, response: torch.Tensor) -> TrainingPart:

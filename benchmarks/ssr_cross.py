@@ -125,7 +125,6 @@ def cave(data: Path) -> Change:
     table = BandTable(("Blue", "Green", "Red"), (True,) * 3, tuple(centres), tuple(widths))
     parts = [_seen(parts, response) for parts in (case.data.train, case.data.held, case.judging)]
     other = ssr._case(*parts, (case.data.hsi_table, table), response, case.peak)
-    other = replace(other, data=replace(other.data, other_light=True))
     return Change("CAVE, Nikon -> Landsat-7", case, other, table)
 
 

@@ -127,7 +127,6 @@ def simulate(
             *notes,
         ),
         law.nominal,
-        other_light=True,
     )
 
 

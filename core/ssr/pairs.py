@@ -51,7 +51,6 @@ class TrainingData:
         ceiling: numbers of the image from which a band is saturated, float32 [c]; infinite where it never is.
         notes: sentences for the report.
         nominal: R as the camera's data sheet has it, float32 [c, C], or None.
-        other_light: whether scenes to come may be lit otherwise than those that teach.
     """
 
     train: tuple[TrainingPart, ...]
@@ -69,7 +68,6 @@ class TrainingData:
     ceiling: torch.Tensor = field(default_factory=lambda: torch.full((1,), torch.inf))
     notes: tuple[str, ...] = ()
     nominal: torch.Tensor | None = None
-    other_light: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Training of the unfolded networks on patches drawn from the training part.
 
-Every step sees other patches, turned and mirrored by chance; brighter or darker by a few tenths where scenes to come
-may be lit otherwise, and seen with another response where that is only known roughly. The validation part judges.
+Every step sees other patches, turned and mirrored by chance, and seen with another response where that is only known
+roughly. They are never made brighter or darker: how bright ground is says what it is. The validation part judges.
 """
 
 from __future__ import annotations
@@ -29,8 +29,6 @@ PENALTIES = (1e-5, 1e-2, 1e-1, 1.0, 100.0)
 """mu to begin with: how far an untrained network departs from its start to explain the MSI."""
 LEAST_VALID = 0.5
 """Share of a patch's pixels that must be valid."""
-BRIGHTNESS = 0.3
-"""Standard deviation of the logarithm of the light."""
 _TRIES = 8
 
 
@@ -116,7 +114,6 @@ class Patches:
 
     def __init__(self, data: TrainingData, device: torch.device) -> None:
         self._parts, self._random, self._device = data.train, data.randomised, device
-        self._other_light = data.other_light
         self._side = min(SIDE, *(min(part.valid.shape) for part in data.train))
         areas = [float(part.valid.sum()) for part in data.train]
         self._shares = torch.tensor(areas) / sum(areas)
@@ -126,9 +123,6 @@ class Patches:
         parts = torch.multinomial(self._shares, count, replacement=True, generator=generator)
         pairs = [self._patch(self._parts[int(part)], generator) for part in parts]
         hsi, msi = (torch.stack(images) for images in zip(*pairs))
-        if self._other_light:
-            light = torch.exp(BRIGHTNESS * torch.randn(count, 1, 1, 1, generator=generator))
-            hsi, msi = light * hsi, light * msi
         if self._random is not None:
             msi = self._random.observe(hsi, generator)
         turns = torch.randint(2, (3,), generator=generator).tolist()
