@@ -64,7 +64,7 @@ def make_seeing_basis(pixels: torch.Tensor, response: torch.Tensor, most: int = 
 
 
 def make_network(data: TrainingData, start: PixelWay, context: Context) -> RobustNet:
-    """The network that is tied to what is known, at its start: a map of pixels, made consistent with the MSI."""
+    """The network that is tied to what is known, at its start: a map of single pixels."""
     torch.manual_seed(context.seed)
     pixels = lesson(data, MOST_PIXELS, context.generator()).hsi
     basis, unit = make_seeing_basis(pixels, data.response), find_unit(pixels)

@@ -190,7 +190,7 @@ class PaperNet(Unfolding):
 
 
 class RobustNet(Unfolding):
-    """The network that is tied to what is known; before training it is what it starts with, made consistent.
+    """The network that is tied to what is known; before training it is what it starts with, brought into line.
 
     Args:
         basis: E, orthonormal columns, [C, d].
