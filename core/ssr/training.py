@@ -69,6 +69,7 @@ def train_network(
     held = [TrainingPart(*(x.to(context.device) for x in (part.hsi, part.msi, part.valid))) for part in data.held]
     if isinstance(network, RobustNet):
         settle(network.eval(), held)
+    network.train()  # which computes in half precision where that is fast
     training = Training(network, lambda judged: root_mean_square(judged.eval(), held), recipe, context)
 
     def tell(judged: torch.nn.Module, progress: Progress) -> None:

@@ -79,6 +79,14 @@ def test_the_same_seed_trains_the_same_network(data):
     assert all(torch.equal(values, made[1][name]) for name, values in made[0].items())
 
 
+def test_training_computes_as_training_does(data):
+    """In half precision where that is fast, which networks that are applied never are."""
+    network, modes = untrained(data), []
+    network.stages[0].z_net.register_forward_hook(lambda *_: modes.append((network.training, torch.is_grad_enabled())))
+    train_network(network, data, replace(RECIPE, steps=2, images=2, judge_every=2), Context(CPU, 3))
+    assert modes.count((True, True)) == 2 and (False, True) not in modes
+
+
 def test_an_image_is_trusted_as_far_as_its_noise_allows(data):
     """Without noise what the start gets wrong is mended; noise as large as that is not taken over."""
     trusted = []
