@@ -114,10 +114,12 @@ def written_bands(wanted: Sequence[int] | None, used: Sequence[int]) -> tuple[in
         used: bands of the file that are used, from 0.
 
     Raises:
-        BandsError: a band is wanted that is not used.
+        BandsError: none is wanted, or one that is not used.
     """
     if wanted is None:
         return tuple(range(len(used)))
+    if not wanted:
+        raise BandsError("No band is to be written: choose at least one, or leave the choice empty for all.")
     absent = [band for band in wanted if band not in used]
     if absent:
         raise BandsError(

@@ -15,7 +15,7 @@ from .changed_way import below, restore_way
 from .deviation import Deviations
 from .evidence import SsrEvidence
 from .kept import KeptSpectra
-from .matching import find_bands
+from .matching import find_bands, listed
 from .scene import SceneTile, scene_responses
 from .settings import SsrSettings
 from .ways import NetworkWay, Way
@@ -161,16 +161,28 @@ class SsrModel:
         least, most = self.radiometry[4:]
         margin = UNFAMILIAR * (most - least)
         strange = pixels = 0
+        lowest, highest = torch.full_like(least, torch.inf), torch.full_like(least, -torch.inf)
         for tile in tiles:
             seen = self._scaled(tile.msi, tile.counted)[:, tile.counted].T
+            if not len(seen):
+                continue
+            lowest, highest = lowest.minimum(seen.amin(dim=0)), highest.maximum(seen.amax(dim=0))
             beyond = (seen < least - margin) | (seen > most + margin)
             strange, pixels = strange + int(beyond.any(dim=1).sum()), pixels + len(seen)
-        if strange <= MANY_STRANGE * pixels:
-            return ()
-        return (
-            f"{100.0 * strange / pixels:.0f} % of the pixels are darker or brighter by far than what the model learnt "
-            "from, so their spectra mean little: check that the image holds reflectance and that its scale is right.",
-        )
+        sentences = []
+        if pixels > 1 and bool((lowest == highest).any()):
+            same = self.msi_table.subset((lowest == highest).nonzero().flatten().tolist())
+            sentences.append(
+                f"The image has the same value everywhere where the model needs {listed(same)}, so the spectra mean "
+                "little: check whether such bands are filled or damaged."
+            )
+        if strange > MANY_STRANGE * pixels:
+            sentences.append(
+                f"{100.0 * strange / pixels:.0f} % of the pixels are darker or brighter by far than what the model "
+                "learnt from, so their spectra mean little: check that the image holds reflectance and that its scale "
+                "is right."
+            )
+        return tuple(sentences)
 
     def apply(self, msi: torch.Tensor, valid: torch.Tensor, packed: bool = False) -> dict[str, torch.Tensor]:
         """Compute one tile.

@@ -77,3 +77,5 @@ def test_bands_to_write_are_counted_in_the_file():
     assert written_bands(None, (2, 5, 7)) == (0, 1, 2)
     with pytest.raises(BandsError, match="Band 4 cannot be written"):
         written_bands((7, 3), (2, 5, 7))
+    with pytest.raises(BandsError, match="at least one"):
+        written_bands((), (2, 5, 7))

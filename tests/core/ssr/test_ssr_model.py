@@ -11,6 +11,7 @@ from hyperres.core.engine.model_file import load_model, save_model
 from hyperres.core.errors import BandsError, InputError
 from hyperres.core.ssr.contest import fit_simple
 from hyperres.core.ssr.factory import make_network
+from hyperres.core.ssr.matching import listed
 from hyperres.core.ssr.method import SpectralSuperResolution
 from hyperres.core.ssr.model import SPECTRA, UNCERTAINTY
 from hyperres.core.ssr.pairs import TrainingPart
@@ -184,6 +185,20 @@ def test_an_image_on_another_scale_is_cautioned_against(ground, context):
     assert model.cautions([SceneTile(new.msi, new.valid)]) == ()
     (sentence,) = model.cautions([SceneTile(10_000 * new.msi, new.valid)])
     assert sentence.startswith("100 %") and "scale" in sentence
+
+
+def test_an_image_with_a_filled_band_is_cautioned_against(ground, context):
+    scene = ground()
+    model, new = fitted(scene.data, context), scene.part(16, 16)
+    msi = new.msi.clone()
+    msi[1] = msi[1].mean()
+    halves = [SceneTile(msi, new.valid.clone().fill_(True)), SceneTile(msi[:, :0], new.valid[:0])]
+    (sentence,) = model.cautions(halves)
+    assert "same value everywhere" in sentence and listed(model.msi_table.subset([1])) in sentence
+    # as different tiles tell
+    msi2 = msi.clone()
+    msi2[1] *= 1.01
+    assert model.cautions([halves[0], SceneTile(msi2, halves[0].counted)]) == ()
 
 
 def test_the_published_network_goes_the_same_way(ground, context, tmp_path):
