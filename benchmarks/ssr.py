@@ -117,7 +117,12 @@ def table(title: str, case: Case, steps: int) -> None:
         started = time.process_time()
         start = max((way for way, _ in simple), key=lambda way: judge(way, case.data.held, case.peak).psnr)
         way = trained(case.data, start, steps)
-        row(f"{way.name}, {steps} steps", [estimate(way, p) for p in case.judging], case, time.process_time() - started)
+        row(
+            f"{way.name}, up to {steps} steps",
+            [estimate(way, p) for p in case.judging],
+            case,
+            time.process_time() - started,
+        )
     row("own linear (knows the truth)", [own_linear(part) for part in case.judging], case, math.nan)
 
 

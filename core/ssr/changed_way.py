@@ -58,7 +58,6 @@ class ChangedWay:
     ) -> None:
         self.kind, self.basis, self.halo_px = trained.kind, trained.basis, trained.halo_px
         self.name = f"{trained.name}, changed to another camera"
-        self.parameters = trained.parameters + fresh.parameters
         self._trained, self._translation, self._limits = trained, translation, limits
         self._fresh, self._linear, self._reach = fresh, linear, reach
 

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Fits all ways on the training part and judges them by the validation part, which none of them ever saw."""
+"""Fits all ways on the training part and judges them by the validation part.
+
+None of them learns from that. It chooses more than the winner, though: what the network begins with, how far that
+trusts the MSI at first, and which of its weights are kept. So figures there are a little better than elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -91,7 +95,7 @@ def fit_network(
 
 
 def judge(way: Way, held: Sequence[TrainingPart], peak: float, seconds: float = 0.0) -> Contender:
-    """Judge a way by parts that it never saw.
+    """Judge a way by parts that it did not learn from.
 
     Args:
         way: the way, on the parts' device.

@@ -12,7 +12,7 @@ NETWORKS = ("network", "paper")
 
 @dataclass(frozen=True)
 class Contender:
-    """How well one way predicts the validation part, which it never saw.
+    """How well one way predicts the validation part, which it did not learn from.
 
     Attributes:
         kind: word of its preset.

@@ -31,7 +31,6 @@ class PixelWay:
     def __init__(self, kind: str, pixel_map: SpectralMap, basis: torch.Tensor, limits: torch.Tensor) -> None:
         self.kind, self.basis, self._map, self._limits = kind, basis, pixel_map, limits
         self.name = pixel_map.name
-        self.parameters = sum(tensor.numel() for tensor in _map_tensors(pixel_map).values())
 
     def coordinates(self, msi: torch.Tensor) -> torch.Tensor:
         """See :class:`Way`."""

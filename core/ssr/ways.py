@@ -27,14 +27,12 @@ class Way(Protocol):
         name: in words.
         basis: E, [C, d].
         halo_px: how many pixels around a pixel its result depends on.
-        parameters: trained numbers.
     """
 
     kind: str
     name: str
     basis: torch.Tensor
     halo_px: int
-    parameters: int
 
     def coordinates(self, msi: torch.Tensor) -> torch.Tensor:
         """Coordinates [d, rows, columns] of an MSI [c, rows, columns] that is finite everywhere."""
@@ -70,7 +68,6 @@ class NetworkWay:
         self.basis = network.basis if isinstance(network, RobustNet) else torch.eye(network.response.shape[1])
         self.basis = self.basis.to(network.response.device)
         self.halo_px = network.reach if isinstance(network, RobustNet) else PAPER_HALO
-        self.parameters = sum(values.numel() for values in network.parameters())
 
     @torch.no_grad()
     def coordinates(self, msi: torch.Tensor) -> torch.Tensor:
