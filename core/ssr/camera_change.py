@@ -105,13 +105,18 @@ def change_camera(model: SsrModel, image: BandTable, context: Context) -> SsrMod
     """The model for another camera.
 
     Args:
-        model: any model but one of the network as published.
+        model: any model but one of the network as published, as it was trained.
         image: the used bands of the image, with centres and widths.
         context: seed, messages, warnings and the wish to stop.
 
     Raises:
-        InputError: the other camera shows too little of what the model needs.
+        InputError: the other camera shows too little of what the model needs, or the model was changed already.
     """
+    if isinstance(model.way, ChangedWay):
+        raise InputError(
+            f"The model was changed to another camera already ({listed(model.msi_table)}): take the model that it was "
+            "made from, which loses less."
+        )
     if model.way.kind == "paper":
         raise InputError(
             f"The network as published serves no other camera than the one that it was trained for "

@@ -185,6 +185,14 @@ def test_a_network_keeps_its_halo_and_its_tiles_equal_the_whole(known, context):
     assert (tile[:, halo : halo + 10, halo : halo + 22] - whole[:, rows, cols]).abs().max() < 1e-5
 
 
+def test_a_changed_model_is_not_changed_again(known, context):
+    """What it would say of its losses would be about the camera it was changed to, not the one it was trained for."""
+    _, _, changed, _ = known
+    assert fit_for_image(changed, camera(), context).way is changed.way
+    with pytest.raises(InputError, match="was changed to another camera already"):
+        fit_for_image(changed, camera((480.0, 560.0, 650.0, 830.0), (60.0,) * 4), context)
+
+
 def test_the_published_network_serves_its_own_camera_only(known, context):
     scene, model, *_ = known
     published = model._with(way=NetworkWay(make_paper_network(scene.data, context)))
