@@ -30,8 +30,10 @@ def common_bands(images: Sequence[InputRecord]) -> list[InputRecord]:
 
     Raises:
         BandsError: they have too few in common, or do not tell.
+        InputError: the numbers of some are reflectance and those of others are not, so that they cannot be mixed.
     """
     first = images[0]
+    _refuse_mixed_scales(images)
     found = [list(first.bands_used)] + [_same(first, other) for other in images[1:]]
     kept = [i for i in range(len(first.bands_used)) if all(bands[i] is not None for bands in found)]
     if len(kept) < max(3, LEAST_SHARE * len(first.bands_used)):
@@ -70,6 +72,16 @@ def draw_blocks(images: Sequence[InputRecord], seed: int, step: Context) -> list
     if not blocks:
         raise InputError("No pixel of the hyperspectral images is valid in all used bands: check their nodata values.")
     return blocks
+
+
+def _refuse_mixed_scales(images: Sequence[InputRecord]) -> None:
+    unknown = [Path(image.header.path).name for image in images if not image.is_reflectance]
+    if unknown and len(unknown) < len(images):
+        raise InputError(
+            f"The numbers of {', '.join(unknown)} have no scale that is known, but those of the other hyperspectral "
+            "images look like reflectance, so they cannot be learnt from together: set 'Scale' if all have the same "
+            "one, else bring them onto one scale first."
+        )
 
 
 def _same(first: InputRecord, other: InputRecord) -> list[int | None]:

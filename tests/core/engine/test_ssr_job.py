@@ -282,6 +282,15 @@ def test_archive_and_library_know_no_image_of_the_ground(files, tmp_path):
         assert np.sqrt(np.square(found[:, valid][:, ::50] - truth).mean()) < 0.03
 
 
+def test_an_archive_of_images_on_unlike_scales_is_refused(files, tmp_path):
+    counts = write(tmp_path / "counts.tif", 4 * files["truth"], NM)  # too large for reflectance times 10000
+    inputs, outputs = {"hsi1": files["hsi"], "hsi2": counts}, {"model": str(tmp_path / "m.safetensors")}
+    settings = {"mode": "archive", "preset": "ridge", "sensor": "rededge-mx"}
+    sentence = refused(Job("trainssr", inputs, outputs, settings), tmp_path)
+    assert "counts.tif" in sentence and "scale" in sentence
+    go(Job("trainssr", inputs, outputs, {**settings, "hsi_scale": 1e-4}))
+
+
 def test_saturated_pixels_are_nodata(made, files, tmp_path):
     msi = np.einsum("mb,brc->mrc", response(), files["truth"])
     with rasterio.open(files["msi"]) as file:
