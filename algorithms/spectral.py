@@ -166,7 +166,8 @@ def force() -> QgsProcessingParameterBoolean:
     parameter = QgsProcessingParameterBoolean("FORCE", tr("Use images that look different"), defaultValue=False)
     text = tr(
         "Two images of the same ground whose brightness does not agree are refused, because they show different places "
-        "or times, and so are bands that the hyperspectral image does not explain. Tick this to use them nevertheless."
+        "or times, and so are bands that the hyperspectral image does not explain, and images unlike anything that a "
+        "model learnt from. Tick this to use them nevertheless."
     )
     return shared.advanced(shared.helped(parameter, text))
 

@@ -59,7 +59,7 @@ class SpectralRun(LearningRun):
         msi, fitted, others = self._model(method, settings)
         with Source(msi.header, msi.bands_used, msi.scale) as source:
             preview = QuickLook(msi.header.grid, 3)
-            fitted = self._of_scene(fitted.to(self.device), source, msi)
+            fitted = self._of_scene(fitted.to(self.device), source, msi, settings.force)
             written = written_bands(settings.output_bands, range(len(fitted.table)))
             model = fitted.prepared([role for role in ROLES if role in self.job.outputs], written)
             plan = self._plan(msi, len(written), model.halo_px)
@@ -106,7 +106,7 @@ class SpectralRun(LearningRun):
         check_disk_space(self.job.outputs, method.expected_outputs(table.subset(written)), msi.header.grid.pixels)
         self.open_journal(self._plan(msi, len(written), 0))
 
-    def _of_scene(self, model: SsrModel, source: Source, msi: InputRecord) -> SsrModel:
+    def _of_scene(self, model: SsrModel, source: Source, msi: InputRecord, force: bool) -> SsrModel:
         """The model with what the scene tells: where it is saturated, and the response where the model finds it."""
         windows = _spread(msi.header.grid, SCENE_SIDE, SCENE_TILES)
         tiles = [_scene_tile(source, window, model.halo_px, self.device) for window in windows]
@@ -115,7 +115,7 @@ class SpectralRun(LearningRun):
             raise no_valid_pixel(msi.header)
         model = model.with_ceiling(torch.minimum(find_ceiling(seen), _largest(msi).to(self.device)))
 
-        for sentence in model.cautions(tiles):
+        for sentence in model.cautions(tiles, force):
             self.reporter.warning(sentence)
 
         def again() -> Iterable[SceneTile]:

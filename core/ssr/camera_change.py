@@ -258,7 +258,7 @@ def _restate(model: SsrModel, camera: OtherCamera, context: Context) -> tuple[De
     stated = power(model.deviations, usual.msi)
     beyond = (stated - power(before, usual.msi)).clamp_min(0.0)
     after = expect(camera.pixels, camera.law.nominal, camera.noise, context.generator())
-    raised = Deviations(after.scale, after.centres, (after.table.square() + beyond).sqrt())
+    raised = replace(after, table=(after.table.square() + beyond).sqrt())
     loss = 10.0 * math.log10(float(power(raised, camera.pixels.msi).sum() / stated.sum().clamp_min(1e-30)))
     return raised, loss
 

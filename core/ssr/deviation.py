@@ -3,13 +3,14 @@
 
 Pixels are sorted into a few classes by what the MSI shows of them. In each, what the MSI leaves open of the spectra's
 variance (:mod:`core.ssr.unseen`) is the least that any way can be wrong by. Ways are wrong by more where the validation
-part differs from the training part, so the deviations are raised to what is found there.
+part differs from the training part, so the deviations are raised to what is found there. Farther from a class than any
+pixel that was learnt from they grow in proportion.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -21,6 +22,8 @@ from .ways import Way
 
 CLASSES, LEAST_PIXELS = 8, 100
 """Classes at most, and pixels of a class at least on average."""
+LEAST_REACH = 1.0
+"""Reach of a class at least, in standard deviations of the MSI's bands."""
 COVERED = 2.0
 """Deviations on both sides within which errors are counted."""
 
@@ -33,20 +36,24 @@ class Deviations:
         scale: what MSI bands are divided by before distances are taken, [c].
         centres: of scaled MSI pixels, [classes, c].
         table: standard deviation, [classes, C].
+        reach: how far from their centre pixels were learnt from, scaled, [classes].
     """
 
     scale: torch.Tensor
     centres: torch.Tensor
     table: torch.Tensor
+    reach: torch.Tensor
 
     def of(self, msi: torch.Tensor, bands: Sequence[int]) -> torch.Tensor:
-        """Deviations [bands, rows, columns] of an MSI [c, rows, columns]."""
-        found = nearest_centre(msi.flatten(1) / self.scale[:, None], self.centres)
-        return self.table.T[list(bands)][:, found].reshape(-1, *msi.shape[1:])
+        """Deviations [bands, rows, columns] of an MSI [c, rows, columns]; they grow with the distance beyond reach."""
+        scaled = msi.flatten(1) / self.scale[:, None]
+        found = nearest_centre(scaled, self.centres)
+        farther = (_distance(scaled, self.centres, found) / self.reach[found]).clamp_min(1.0)
+        return (self.table.T[list(bands)][:, found] * farther).reshape(-1, *msi.shape[1:])
 
     def to(self, device: torch.device) -> Deviations:
         """The same on a device."""
-        return Deviations(*(part.to(device) for part in (self.scale, self.centres, self.table)))
+        return Deviations(*(part.to(device) for part in (self.scale, self.centres, self.table, self.reach)))
 
 
 def expect(pixels: Pixels, response: torch.Tensor, noise: torch.Tensor, generator: torch.Generator) -> Deviations:
@@ -72,7 +79,9 @@ def expect(pixels: Pixels, response: torch.Tensor, noise: torch.Tensor, generato
         own = torch.cov(inside) if inside.shape[1] > 1 else whole
         covariances.append(share * own + (1.0 - share) * whole)
     left = find_unseen(torch.stack(covariances), response, noise).variance.sqrt()
-    return Deviations(scale, centres, left)
+    distance = _distance(scaled, centres, member)
+    farthest = distance.new_zeros(len(centres)).scatter_reduce(0, member, distance, "amax")
+    return Deviations(scale, centres, left, farthest.clamp_min(LEAST_REACH))
 
 
 def raised(expected: Deviations, way: Way, held: Sequence[TrainingPart]) -> tuple[Deviations, float, float]:
@@ -88,6 +97,11 @@ def raised(expected: Deviations, way: Way, held: Sequence[TrainingPart]) -> tupl
     factor = (power / stated.square().mean(dim=1).clamp_min(1e-30)).sqrt().clamp_min(1.0)
     # a band that seems wholly known gets its error as such
     table = torch.where(expected.table > 0, expected.table * factor, power.sqrt())
-    result = Deviations(expected.scale, expected.centres, table)
+    result = replace(expected, table=table)
     covered = errors.abs() <= COVERED * torch.where(stated > 0, stated * factor[:, None], power.sqrt()[:, None])
     return result, float(factor.mean()), float(covered.float().mean())
+
+
+def _distance(scaled: torch.Tensor, centres: torch.Tensor, member: torch.Tensor) -> torch.Tensor:
+    """How far scaled pixels [c, pixels] lie from the centres of their classes, [pixels]."""
+    return (scaled - centres.T[:, member]).norm(dim=0)

@@ -11,6 +11,7 @@ import torch
 
 from ..bands import BandTable
 from ..engine.method import OutputSpec
+from ..errors import InputError
 from .changed_way import below, restore_way
 from .deviation import Deviations
 from .evidence import SsrEvidence
@@ -22,8 +23,8 @@ from .ways import NetworkWay, Way
 
 SPECTRA, UNCERTAINTY = "spectra", "uncertainty"
 ROLES = (SPECTRA, UNCERTAINTY)
-UNFAMILIAR, MANY_STRANGE = 0.5, 0.05
-"""How far pixels may lie beyond the range of those learnt from (share of it), and the share of others that is many."""
+UNFAMILIAR, MANY_STRANGE, MOSTLY_STRANGE = 0.5, 0.05, 0.9
+"""How far pixels may lie beyond the range of those learnt from (share of it); shares of others: many, nearly all."""
 
 
 def output_specs(table: BandTable) -> dict[str, OutputSpec]:
@@ -156,8 +157,12 @@ class SsrModel:
         """Planes that the spectra follow from."""
         return self.basis.shape[1]
 
-    def cautions(self, tiles: Iterable[SceneTile]) -> tuple[str, ...]:
-        """Sentences on how far a scene lies from what was learnt from; see :meth:`scene`."""
+    def cautions(self, tiles: Iterable[SceneTile], force: bool = False) -> tuple[str, ...]:
+        """Sentences on how far a scene lies from what was learnt from; see :meth:`scene`.
+
+        Raises:
+            InputError: nearly all of it does, and that is not to be used by ``force``.
+        """
         least, most = self.radiometry[4:]
         margin = UNFAMILIAR * (most - least)
         strange = pixels = 0
@@ -175,6 +180,12 @@ class SsrModel:
             sentences.append(
                 f"The image has the same value everywhere where the model needs {listed(same)}, so the spectra mean "
                 "little: check whether such bands are filled or damaged."
+            )
+        if strange > MOSTLY_STRANGE * pixels and not force:
+            raise InputError(
+                f"{100.0 * strange / pixels:.0f} % of the pixels are darker or brighter by far than what the model "
+                "learnt from, which was reflectance: set 'Scale of the multispectral image' to the factor that makes "
+                "reflectance of its numbers, or tick 'Use images that look different' if it is right."
             )
         if strange > MANY_STRANGE * pixels:
             sentences.append(

@@ -28,7 +28,7 @@ class SsrSettings(Settings):
         output_bands: bands of the spectra (from 0) to write, None for all.
         sensor: which camera the MSI is of, one of ``SENSOR_WORDS``.
         hsi_scale, msi_scale: factors from stored numbers to reflectance, None to find them out.
-        force: go on although the two images seem to show different places.
+        force: go on although the two images seem to show different places, or the image nothing that a model has met.
         steps: of the network's training, None for a number that suits.
     """
 

@@ -179,12 +179,28 @@ def test_only_what_is_asked_for_is_computed(ground, context):
     assert torch.equal(some.expand(packed), made[SPECTRA])
 
 
-def test_an_image_on_another_scale_is_cautioned_against(ground, context):
+def test_an_image_on_another_scale_is_refused_unless_it_is_meant(ground, context):
     scene = ground()
     model, new = fitted(scene.data, context), scene.part(16, 16)
     assert model.cautions([SceneTile(new.msi, new.valid)]) == ()
-    (sentence,) = model.cautions([SceneTile(10_000 * new.msi, new.valid)])
+    numbers = [SceneTile(10_000 * new.msi, new.valid)]
+    with pytest.raises(InputError, match=r"100 %.*Scale of the multispectral image"):
+        model.cautions(numbers)
+    (sentence,) = model.cautions(numbers, force=True)
     assert sentence.startswith("100 %") and "scale" in sentence
+    half = [SceneTile(new.msi, new.valid), *numbers]
+    assert model.cautions(half)[0].startswith("50 %")
+
+
+def test_the_stated_uncertainty_grows_where_nothing_was_learnt(ground, context):
+    """Ten times as bright as anything met is told ten times as badly, about; what was met is told as before."""
+    scene = ground()
+    model, new = fitted(scene.data, context), scene.part(16, 16)
+    usual, beyond = (model.apply(light * new.msi, new.valid)[UNCERTAINTY] for light in (1.0, 10.0))
+    learnt = torch.cat([part.msi[:, part.valid] for part in scene.data.train], dim=1)
+    within = model.deviations.of(learnt[..., None], range(30))[..., 0]
+    assert within.amax(dim=1).allclose(model.deviations.table.amax(dim=0))
+    assert float((beyond / usual).min()) > 2.0
 
 
 def test_an_image_with_a_filled_band_is_cautioned_against(ground, context):
