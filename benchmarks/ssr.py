@@ -130,7 +130,9 @@ def trained(data: TrainingData, start: PixelWay, steps: int) -> Way:
     """The network."""
     context = Context(CPU)
     network = make_network(data, start, context)
-    train_network(network, data, replace(RECIPE, steps=steps), context)
+    # as in the product: who says how many steps gets as many
+    recipe = RECIPE if steps == RECIPE.steps else replace(RECIPE, steps=steps, patience=steps)
+    train_network(network, data, recipe, context)
     return NetworkWay(network)
 
 
