@@ -78,7 +78,7 @@ def scene():
 
 def test_a_training_that_makes_things_worse_leaves_the_network_as_it_was(scene, monkeypatch):
     space, block = scene
-    rough = replace(tuning.RECIPE, steps=6, judge_every=3, images=1, rate=1.0)
+    rough = replace(tuning.RECIPE, steps=6, judge_every=3, images=1, rate=0.1)
     monkeypatch.setattr(tuning, "RECIPE", rough)
     network = shipped_network(2).requires_grad_(True)
     before = {name: value.clone() for name, value in network.state_dict().items()}
