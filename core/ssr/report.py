@@ -12,7 +12,18 @@ from ..report import about_run, png, ramps, svg
 from ..report.page import Figure, Section, Table
 from ..report.spectral import SpectralAxis
 from .evidence import NETWORKS, SsrEvidence
-from .report_learning import SOURCES, aside, contest, examples, learnt_from, response, training, unseen, with_band
+from .report_learning import (
+    SOURCES,
+    aside,
+    contest,
+    examples,
+    learnt_from,
+    quantity_of,
+    response,
+    training,
+    unseen,
+    with_band,
+)
 from .view import View, ViewedPixel
 
 if TYPE_CHECKING:
@@ -43,12 +54,12 @@ def sections(model: SsrModel, run: RunRecord, view: View | None) -> list[Section
     trained_only = run.job.method == "trainssr"
     parts = [*about_run.warning_sections(run, _cautions(evidence, run)), _key_figures(evidence, run, trained_only)]
     if view is not None:
-        parts += [_pictures(view), _spectra(view, model, run.quantity), _uncertainty(view, run.quantity)]
-        parts.append(_residual(view, run.quantity, evidence.peak))
+        parts += [_pictures(view), _spectra(view, model, quantity_of(run)), _uncertainty(view, quantity_of(run))]
+        parts.append(_residual(view, quantity_of(run), evidence.peak))
     parts += [contest(evidence, run), examples(evidence, table, run), response(evidence, model, run)]
     parts += [unseen(evidence, table), learnt_from(evidence, run)]
     if evidence.training.steps:
-        parts.append(training(evidence, run.quantity))
+        parts.append(training(evidence, quantity_of(run)))
     if not trained_only:
         parts.append(about_run.input_section(run))
     parts.append(about_run.settings_section(run, _settings(evidence, model)))

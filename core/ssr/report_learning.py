@@ -28,6 +28,11 @@ SOURCES = {
 }
 
 
+def quantity_of(run: RunRecord) -> str:
+    """What the numbers of spectra mean; those of a given model are on the scale it learnt, whatever the image's is."""
+    return "units of the training" if run.reuses_model and not run.is_reflectance else run.quantity
+
+
 def contest(evidence: SsrEvidence, run: RunRecord) -> Section:
     """All ways side by side."""
     rows = tuple(
@@ -48,7 +53,7 @@ def contest(evidence: SsrEvidence, run: RunRecord) -> Section:
     ]
     if run.reuses_model:
         words.append("The model was trained by an earlier run: this was found then, and not on the image of this run.")
-    table = Table(("Way", "PSNR", "Spectral angle", f"RMSE ({run.quantity})", "SSIM", "Time"), rows)
+    table = Table(("Way", "PSNR", "Spectral angle", f"RMSE ({quantity_of(run)})", "SSIM", "Time"), rows)
     return Section("Is it better than simpler ways?", words, [table])
 
 
@@ -61,7 +66,7 @@ def aside(evidence: SsrEvidence) -> str:
 def examples(evidence: SsrEvidence, table: BandTable, run: RunRecord) -> Section:
     """Estimates beside their truth."""
     figures = [
-        Figure(_error(example), svg=_example(example, table, run.quantity), width="half")
+        Figure(_error(example), svg=_example(example, table, quantity_of(run)), width="half")
         for example in evidence.examples
     ]
     words = (
@@ -122,7 +127,7 @@ def response(evidence: SsrEvidence, model: SsrModel, run: RunRecord) -> Section:
 
 def _response_table(evidence: SsrEvidence, model: SsrModel, found: Sequence[Sequence[float]], run: RunRecord) -> Table:
     """Figures by band; gain and offset only where the image needed any."""
-    names, left = model.msi_table.names, f"Left unexplained (RMS, {run.quantity})"
+    names, left = model.msi_table.names, f"Left unexplained (RMS, {quantity_of(run)})"
     sums = [f"{sum(row):.3f}" for row in found]
     unexplained = [f"{residual:.2g}" for residual in evidence.residual]
     if set(evidence.gain) <= {1.0} and set(evidence.offset) <= {0.0}:

@@ -70,6 +70,14 @@ def test_figures_of_an_earlier_run_are_never_taken_for_those_of_this_image(overl
     assert "Trained model" in given and "model.tif" in given
 
 
+def test_figures_of_the_training_do_not_take_the_unit_of_another_image(overlap):
+    """A model that learnt reflectance, applied to numbers of which nobody knows what they mean."""
+    model, _ = overlap
+    assert "RMSE (stored units)" in page(model, run_of(model, is_reflectance=False))
+    given = page(model, run_of(model, inputs=("model", "msi"), others={}, is_reflectance=False))
+    assert "RMSE (units of the training)" in given and "(stored units)" not in given
+
+
 def test_the_files_that_were_learnt_from_are_named(overlap, archive):
     text = page(overlap[0], run_of(overlap[0], "trainssr"))
     assert "spectra.tif" in text and "drone.tif" in text
