@@ -192,12 +192,7 @@ class EstimateStfAlgorithm(PairAlgorithm):
         Raises:
             InputError: a word or number that is not allowed.
         """
-        return StfSettings(
-            sensor=self.parameterAsEnumString(parameters, "SENSOR", context),
-            force=self.parameterAsBool(parameters, "FORCE", context),
-            hsi_scale=self.number("HSI_SCALE", parameters, context),
-            msi_scale=self.number("MSI_SCALE", parameters, context),
-        )
+        return StfSettings(**self.pair_settings(parameters, context))
 
     def inputs(self, parameters: dict[str, Any], context: QgsProcessingContext) -> list[str]:
         layer = self.parameterAsRasterLayer(parameters, "CLASSES", context)

@@ -51,6 +51,19 @@ class PairAlgorithm(HyperResAlgorithm):
         paths = {name: self.parameterAsFile(parameters, name, context) for name in self.FILES}
         return {name: path for name, path in paths.items() if path}
 
+    def pair_settings(self, parameters: dict[str, Any], context: QgsProcessingContext) -> dict[str, Any]:
+        """Settings of all methods that relate two sensors, by name.
+
+        Raises:
+            InputError: a word or number that is not allowed.
+        """
+        return {
+            "sensor": self.parameterAsEnumString(parameters, "SENSOR", context),
+            "force": self.parameterAsBool(parameters, "FORCE", context),
+            "hsi_scale": self.number("HSI_SCALE", parameters, context),
+            "msi_scale": self.number("MSI_SCALE", parameters, context),
+        }
+
     def usable_headers(
         self, parameters: dict[str, Any], context: QgsProcessingContext, problems: Problems
     ) -> dict[str, RasterHeader]:

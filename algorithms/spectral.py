@@ -60,10 +60,7 @@ class SpectralAlgorithm(PairAlgorithm):
         return SsrSettings(
             mode=self.parameterAsEnumString(parameters, "MODE", context),
             preset=self.parameterAsEnumString(parameters, "PRESET", context),
-            sensor=self.parameterAsEnumString(parameters, "SENSOR", context),
-            hsi_scale=self.number("HSI_SCALE", parameters, context),
-            msi_scale=self.number("MSI_SCALE", parameters, context),
-            force=self.parameterAsBool(parameters, "FORCE", context),
+            **self.pair_settings(parameters, context),
         )
 
     def camera(self, parameters: dict[str, Any], context: QgsProcessingContext) -> BandTable | None:
